@@ -1,0 +1,1 @@
+# The cellar: no Redis, no HTTP, no loop. Rooms, then their tests.
