@@ -1,0 +1,42 @@
+/*
+ * table: every option, once: name, type, unit, default, reloadable.
+ *
+ * Parsing, defaults, `hooksync config`, and the check that the manual page and
+ * the sample file name every option (tests/options.sh) all read this table. A
+ * '*' in a name stands for a name of the operator's: "services.*.url".
+ */
+#ifndef CONF_TABLE_H
+#define CONF_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum option_type {
+	OPTION_TEXT,
+	OPTION_INTEGER,
+	OPTION_DURATION, /* "2s" */
+	OPTION_SIZE,     /* "64KiB" */
+	OPTION_BOOL,
+	OPTION_ENUM,    /* one of choices */
+	OPTION_SECRET,  /* "secret:NAME" */
+	OPTION_SECRETS, /* a list of them */
+	OPTION_TEXTS,   /* a list of texts */
+};
+
+struct option {
+	const char *name;
+	enum option_type type;
+	const char *
+		fallback; /* default as text, parsed like the file; NULL: none */
+	int64_t min, max;    /* integers, ms, bytes */
+	const char *choices; /* OPTION_ENUM: "fixed exponential" */
+	bool is_reloadable;
+	const char *example; /* what to write instead, in messages */
+			     /* (the implementer adds where the value lands) */
+};
+
+extern const struct option option_table[];
+extern const size_t option_table_len;
+
+#endif
