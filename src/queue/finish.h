@@ -1,0 +1,56 @@
+/*
+ * finish: how active jobs end or leave: completed, failed, delayed for another
+ * attempt, waiting again at once, given back; and the locks in between.
+ */
+#ifndef QUEUE_FINISH_H
+#define QUEUE_FINISH_H
+
+#include "queue/job.h"
+#include "queue/queue.h"
+
+enum finish_kind {
+	FINISH_COMPLETED, /* value: JSON (returnvalue) */
+	FINISH_FAILED,    /* value: text (failedReason) */
+	FINISH_RETRY, /* delayed by delay_ms (0: waits at once); attempt counted; value: reason */
+	FINISH_POSTPONE, /* delayed by delay_ms, attempt not counted (gate, Retry-After) */
+	FINISH_GIVE_BACK, /* waits again, next in turn, attempt not counted (shutdown) */
+};
+
+struct finish_item {
+	const struct job *job; /* borrowed for the call */
+	enum finish_kind kind;
+	struct span value;
+	struct span stack; /* one entry for `stacktrace`; len 0: none */
+	int64_t delay_ms;
+	struct job_keep
+		keep; /* FINISH_COMPLETED, FINISH_FAILED: the rule that counts */
+};
+
+enum finish_result { /* BullMQ's codes */
+		     FINISH_DONE = 0,
+		     FINISH_MISSING = -1, /* the job was removed meanwhile */
+		     FINISH_LOCK_MISSING = -2, /* our lock expired */
+		     FINISH_NOT_ACTIVE = -3,
+		     FINISH_HAS_CHILDREN = -4,
+		     FINISH_LOCK_FOREIGN = -6, /* another worker has it */
+		     FINISH_FAILED_CHILDREN = -9,
+};
+const char *finish_result_text(enum finish_result result);
+
+typedef void (*finish_fn)(void *ctx, enum hs_err err, const char *text,
+			  const enum finish_result *results, size_t n);
+/* One script call for all (at most BOUNDS_TAKE_BATCH). Each item succeeds or
+ * fails alone. */
+enum hs_err finish_jobs(struct queue *queue, const char *token,
+			const struct finish_item *items, size_t n,
+			int64_t now_ms, finish_fn fn, void *ctx) HS_MUST_CHECK;
+
+/* Renews the locks of n jobs in one call; fn gets the ids that are lost. */
+typedef void (*finish_extend_fn)(void *ctx, enum hs_err err, const char *text,
+				 const struct span *lost, size_t n_lost);
+enum hs_err finish_extend(struct queue *queue, const char *token,
+			  const char *const *ids, size_t n,
+			  int64_t lock_duration_ms, finish_extend_fn fn,
+			  void *ctx) HS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * take: jobs from waiting to active, each with a lock; waiting for the marker;
+ * the stalled check.
+ */
+#ifndef QUEUE_TAKE_H
+#define QUEUE_TAKE_H
+
+#include "queue/job.h"
+#include "queue/queue.h"
+
+struct take_options {
+	const char *token;       /* proves our locks; one per process */
+	const char *worker_name; /* goes to `pb` */
+	int64_t lock_duration_ms;
+	size_t n; /* at most BOUNDS_TAKE_BATCH */
+	int64_t now_ms;
+};
+struct take_result {
+	struct job **
+		jobs; /* the callback owns each job (job_free), not the array */
+	size_t n;
+	int64_t limited_ms;  /* >0: rate limited for that long */
+	int64_t next_due_ms; /* wall time of the next delayed job; 0: none */
+	bool is_busy;        /* paused, or at the queue's global concurrency */
+};
+typedef void (*take_fn)(void *ctx, enum hs_err err, const char *text,
+			struct take_result *result);
+enum hs_err take_jobs(struct queue *queue, const struct take_options *options,
+		      take_fn fn, void *ctx) HS_MUST_CHECK;
+
+/* Blocks on the marker (BZPOPMIN) on a connection of its own. err HS_OK:
+ * due_ms is the marker's time truncated (0: now), -1 when timeout_ms passed.
+ * The call's own deadline is timeout_ms + 1 s. */
+typedef void (*take_wait_fn)(void *ctx, enum hs_err err, int64_t due_ms);
+enum hs_err take_wait(struct rconn *blocking, const struct keys *keys,
+		      int64_t timeout_ms, take_wait_fn fn,
+		      void *ctx) HS_MUST_CHECK;
+
+/* Active jobs without a lock go back to waiting (or get a deferred failure
+ * after max_stalled). ids are borrowed for the call. */
+typedef void (*take_stalled_fn)(void *ctx, enum hs_err err, const char *text,
+				const struct span *ids, size_t n);
+enum hs_err take_stalled(struct queue *queue, int64_t interval_ms,
+			 int64_t max_stalled, int64_t now_ms,
+			 take_stalled_fn fn, void *ctx) HS_MUST_CHECK;
+
+#endif
