@@ -1,0 +1,297 @@
+/*
+ * log: from a format to one line on standard error, in one write().
+ *
+ * The line is put together on the stack and handed to the system whole, so
+ * lines of threads (and of neighbours on the same pipe) do not mix and a line
+ * can be written when there is no memory left. What came through the format
+ * is not trusted: control bytes, C1 controls and bytes that are no UTF-8 are
+ * shown as escapes, so a header or a body can neither forge a line nor talk
+ * to the terminal of the person who reads it.
+ *
+ * Severities are Postfix's; in the journal warn, error, fatal and bug are
+ * warning, err, crit and alert.
+ *
+ * Known limits: a line that does not fit is cut and ends in "..."; when
+ * standard error is gone the line is lost and nobody is told.
+ */
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bounds.h"
+#include "base/clock.h"
+
+/* Room for "<N>", or a level and a program's name, and the newline. */
+#define PREFIX_BYTES 64
+
+enum severity { /* the five levels, and the two that end the process */
+		SEVERITY_FATAL = LOG_LEVEL_ERROR + 1,
+		SEVERITY_BUG,
+};
+
+static const struct {
+	const char *name;
+	int priority; /* syslog(3)'s, as sd-daemon(3) wants it */
+} severities[] = {
+	[LOG_LEVEL_DEBUG] = { "debug", 7 },   [LOG_LEVEL_INFO] = { "info", 6 },
+	[LOG_LEVEL_NOTICE] = { "notice", 5 }, [LOG_LEVEL_WARN] = { "warn", 4 },
+	[LOG_LEVEL_ERROR] = { "error", 3 },   [SEVERITY_FATAL] = { "fatal", 2 },
+	[SEVERITY_BUG] = { "bug", 1 },
+};
+
+/* One per process, set at start; the level also by a reload. */
+static const char *program_name = "hooksync";
+static atomic_int lowest_level = LOG_LEVEL_INFO;
+static bool to_journal;
+static void (*line_sink)(enum log_level level, const char *line);
+
+/* Does standard error lead to the journal? JOURNAL_STREAM names the socket
+ * ("device:inode"); a child whose standard error was sent elsewhere inherits
+ * the variable, so the two are compared (systemd.exec(5)). */
+static bool
+stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	struct stat st;
+	char ours[64];
+
+	if (stream == NULL || fstat(STDERR_FILENO, &st) != 0)
+		return false;
+	(void)snprintf(ours, sizeof(ours), "%ju:%ju", (uintmax_t)st.st_dev,
+		       (uintmax_t)st.st_ino);
+	return strcmp(stream, ours) == 0;
+}
+
+/* The length of the UTF-8 character at text that may be shown as it is, or 0
+ * for a byte that must be escaped. text ends in NUL, which is never a
+ * continuation byte: nothing is read behind it. */
+static size_t
+printable_len(const unsigned char *text)
+{
+	unsigned char c = text[0];
+
+	if (c >= 0x20 && c < 0x7f)
+		return 1;
+	if (c == 0xc2) /* U+0080 to U+009F are controls, too */
+		return text[1] >= 0xa0 && text[1] <= 0xbf ? 2 : 0;
+	if (c >= 0xc3 && c <= 0xdf)
+		return (text[1] & 0xc0) == 0x80 ? 2 : 0;
+	if (c >= 0xe0 && c <= 0xef) {
+		if ((text[1] & 0xc0) != 0x80 || (text[2] & 0xc0) != 0x80)
+			return 0;
+		if (c == 0xe0 && text[1] < 0xa0)
+			return 0;
+		if (c == 0xed && text[1] > 0x9f)
+			return 0;
+		/* U+2028 and U+2029 are line ends to some readers */
+		if (c == 0xe2 && text[1] == 0x80 &&
+		    (text[2] == 0xa8 || text[2] == 0xa9))
+			return 0;
+		return 3;
+	}
+	if (c >= 0xf0 && c <= 0xf4) {
+		if ((text[1] & 0xc0) != 0x80 || (text[2] & 0xc0) != 0x80 ||
+		    (text[3] & 0xc0) != 0x80)
+			return 0;
+		if ((c == 0xf0 && text[1] < 0x90) ||
+		    (c == 0xf4 && text[1] > 0x8f))
+			return 0;
+		return 4;
+	}
+	return 0;
+}
+
+static size_t
+escape_byte(unsigned char byte, char out[5])
+{
+	const char *hex = "0123456789abcdef";
+
+	out[0] = '\\';
+	switch (byte) {
+	case '\n':
+		out[1] = 'n';
+		return 2;
+	case '\r':
+		out[1] = 'r';
+		return 2;
+	case '\t':
+		out[1] = 't';
+		return 2;
+	default:
+		out[1] = 'x';
+		out[2] = hex[byte >> 4];
+		out[3] = hex[byte & 15];
+		return 4;
+	}
+}
+
+/* Copies raw to out with escapes; what does not fit is replaced by "...". */
+static void
+escape(const char *raw, bool is_cut, char *out, size_t out_size)
+{
+	const unsigned char *at = (const unsigned char *)raw;
+	size_t max = out_size - 4; /* "..." and the NUL */
+	size_t len = 0;
+
+	while (*at != '\0') {
+		char piece[5];
+		const char *from = (const char *)at;
+		size_t from_len = printable_len(at);
+		size_t taken = from_len;
+
+		if (from_len == 0) {
+			from_len = escape_byte(*at, piece);
+			from = piece;
+			taken = 1;
+		}
+		if (len + from_len > max) {
+			is_cut = true;
+			break;
+		}
+		memcpy(out + len, from, from_len);
+		len += from_len;
+		at += taken;
+	}
+	if (is_cut) {
+		memcpy(out + len, "...", 3);
+		len += 3;
+	}
+	out[len] = '\0';
+}
+
+static void
+write_whole(const char *bytes, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(STDERR_FILENO, bytes, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		bytes += n;
+		len -= (size_t)n;
+	}
+}
+
+static void HS_PRINTF(2, 0)
+	write_line(int severity, const char *fmt, va_list args)
+{
+	int saved_errno = errno;
+	char raw[BOUNDS_LOG_LINE_BYTES];
+	char text[BOUNDS_LOG_LINE_BYTES];
+	char line[PREFIX_BYTES + BOUNDS_LOG_LINE_BYTES];
+
+	int raw_len = vsnprintf(raw, sizeof(raw), fmt, args);
+	if (raw_len < 0)
+		raw[0] = '\0';
+	escape(raw, raw_len >= (int)sizeof(raw), text, sizeof(text));
+
+	if (line_sink != NULL) {
+		line_sink(severity > LOG_LEVEL_ERROR ? LOG_LEVEL_ERROR
+						     : (enum log_level)severity,
+			  text);
+		errno = saved_errno;
+		return;
+	}
+	int len;
+	if (to_journal)
+		len = snprintf(line, sizeof(line), "<%d>%s\n",
+			       severities[severity].priority, text);
+	else
+		len = snprintf(line, sizeof(line), "%s %.32s: %s\n",
+			       severities[severity].name, program_name, text);
+	if (len > 0 && len < (int)sizeof(line))
+		write_whole(line, (size_t)len);
+	errno = saved_errno;
+}
+
+void
+log_open(const char *program, enum log_level lowest)
+{
+	program_name = program;
+	lowest_level = (int)lowest;
+	to_journal = stderr_is_journal();
+}
+
+enum hs_err
+log_level_parse(const char *text, enum log_level *out)
+{
+	for (int i = LOG_LEVEL_DEBUG; i <= LOG_LEVEL_ERROR; i++) {
+		if (strcmp(text, severities[i].name) == 0) {
+			*out = (enum log_level)i;
+			return HS_OK;
+		}
+	}
+	return HS_INVALID;
+}
+
+bool
+log_is_on(enum log_level level)
+{
+	return (int)level >= lowest_level;
+}
+
+void
+log_at(enum log_level level, const char *fmt, ...)
+{
+	va_list args;
+
+	if (!log_is_on(level))
+		return;
+	va_start(args, fmt);
+	write_line((int)level, fmt, args);
+	va_end(args);
+}
+
+void
+log_fatal(int exit_code, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	write_line(SEVERITY_FATAL, fmt, args);
+	va_end(args);
+	exit(exit_code);
+}
+
+void
+log_bug(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	write_line(SEVERITY_BUG, fmt, args);
+	va_end(args);
+	abort();
+}
+
+bool
+log_storm_ok(struct log_storm *storm, int64_t interval_ms,
+	     unsigned *n_suppressed)
+{
+	int64_t now = clock_mono_ms();
+
+	if (storm->next_due_ms != 0 && now < storm->next_due_ms) {
+		if (storm->n_suppressed < (unsigned)-1)
+			storm->n_suppressed++;
+		return false;
+	}
+	storm->next_due_ms = now + interval_ms;
+	if (n_suppressed != NULL)
+		*n_suppressed = storm->n_suppressed;
+	storm->n_suppressed = 0;
+	return true;
+}
+
+void
+log_set_sink(void (*sink)(enum log_level level, const char *line))
+{
+	line_sink = sink;
+}
