@@ -48,6 +48,8 @@ enum hs_err buf_reserve(struct buf *buf, size_t len,
 void buf_commit(struct buf *buf, size_t len);
 /* Drops the first len bytes (len <= buf->len). */
 void buf_consume(struct buf *buf, size_t len);
+/* Drops what lies behind the first len bytes (len <= buf->len). */
+void buf_cut(struct buf *buf, size_t len);
 
 /* The content as text, "" when empty. Borrowed, valid until the next change. */
 const char *buf_text(const struct buf *buf);
