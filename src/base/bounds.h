@@ -17,6 +17,7 @@
 #define BOUNDS_CONF_FILE_BYTES (1024 * 1024)
 #define BOUNDS_SECRET_BYTES 4096
 #define BOUNDS_MAP_FILE_BYTES (256 * 1024)
+#define BOUNDS_FOLDER_NAMES 1024 /* files in conf.d; more is a mistake */
 
 /* Ids and names: bullmq-wire 2.4: printable, at most 512 bytes */
 #define BOUNDS_NAME_BYTES 128 /* endpoint, route, service, queue, job name */
@@ -27,6 +28,8 @@
 /* JSON */
 #define BOUNDS_JSON_DEPTH \
 	128 /* V8 has no limit, user code has; bodies nest < 20 */
+#define BOUNDS_JSON_VALUES \
+	(256 * 1024) /* of a tree: an empty object costs json-c a kilobyte */
 
 /* Responder */
 #define BOUNDS_BODY_BYTES (16 * 1024 * 1024) /* hard limit of max_body */

@@ -1,0 +1,82 @@
+/*
+ * notify: the service manager's side of the process: ready, stopping, a line
+ * of status, the watchdog's ping, and sockets it opened for us.
+ *
+ * Whether systemd is there is asked of the environment by libsystemd itself;
+ * without it every call is a quiet nothing. That a message could not be sent
+ * is not an event either: systemd's own deadline tells.
+ */
+#include "base/notify.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include <systemd/sd-daemon.h>
+
+/* `systemctl status` shows one line. */
+#define STATUS_BYTES 256
+
+void
+notify_ready(void)
+{
+	(void)sd_notify(0, "READY=1");
+}
+
+void
+notify_stopping(void)
+{
+	(void)sd_notify(0, "STOPPING=1");
+}
+
+void
+notify_status(const char *fmt, ...)
+{
+	char text[STATUS_BYTES];
+	va_list args;
+
+	va_start(args, fmt);
+	int len = vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (len < 0)
+		return;
+	/* A line end would start another assignment of the protocol. */
+	for (char *at = text; *at != '\0'; at++) {
+		if ((unsigned char)*at < 0x20)
+			*at = ' ';
+	}
+	(void)sd_notifyf(0, "STATUS=%s", text);
+}
+
+void
+notify_watchdog(void)
+{
+	(void)sd_notify(0, "WATCHDOG=1");
+}
+
+int
+notify_watchdog_interval_ms(void)
+{
+	uint64_t limit_us = 0;
+
+	if (sd_watchdog_enabled(0, &limit_us) <= 0)
+		return 0;
+	uint64_t half_ms = limit_us / 2000;
+	if (half_ms == 0)
+		return 1;
+	return half_ms > INT32_MAX ? INT32_MAX : (int)half_ms;
+}
+
+int
+notify_listen_fd(void)
+{
+	int n_fds = sd_listen_fds(0);
+
+	for (int i = 0; i < n_fds; i++) {
+		int fd = SD_LISTEN_FDS_START + i;
+		if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) > 0)
+			return fd;
+	}
+	return -1;
+}
