@@ -39,6 +39,13 @@ enum hs_err signature_secret_check(enum signature_scheme scheme,
  * header that came twice is reported as absent with *n = 2. */
 typedef struct span (*signature_header_fn)(void *ctx, const char *name, int *n);
 
+/* The delivery id the sender put into its headers (for standard-webhooks also
+ * the older svix-id), or a span with ptr NULL: none, an empty one, two of them,
+ * or a scheme without. To be believed only after signature_verify(), and even
+ * then it is text from outside: github does not sign it. */
+struct span signature_delivery_id(enum signature_scheme scheme,
+				  signature_header_fn header, void *ctx);
+
 struct signature_rules {
 	enum signature_scheme scheme;
 	const char *token_header;   /* SIGNATURE_TOKEN: its header's name */
