@@ -1,1 +1,3 @@
-# filled by its room
+# How to reach a Redis. Rooms, then their tests.
+libhooksync_a_SOURCES += \
+	%D%/resp.c %D%/resp.h
