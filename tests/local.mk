@@ -10,3 +10,52 @@ AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; 
 	top_builddir='$(abs_top_builddir)'; export top_builddir;
 
 include tests/lib/local.mk
+include tests/it/local.mk
+
+#: make check        every test that needs no npm packages, within two minutes
+#: make check-asan   the same, built with AddressSanitizer and UBSan
+#: make check-tsan   the same, built with ThreadSanitizer
+#: make check-valgrind  the same under valgrind's memcheck; slow
+#: make style        clang-format and shellcheck, without changing anything
+
+# A build folder of its own inside this one; configured once. The programs are
+# slower by these factors, and so are the stories' deadlines. No -Werror: with
+# sanitizers gcc warns of what it put in itself.
+SANITIZED_CFLAGS = -g -O1
+sanitized_build = \
+	$(MKDIR_P) $@.build && cd $@.build && \
+	{ test -f Makefile || $(SHELL) '$(abs_top_srcdir)/configure' -q \
+		CFLAGS='$(SANITIZED_CFLAGS)'
+
+check-asan:
+	$(sanitized_build) --enable-sanitize=address,undefined; }
+	cd $@.build && HOOKSYNC_SLOW=3 \
+		UBSAN_OPTIONS=print_stacktrace=1 \
+		$(MAKE) $(AM_MAKEFLAGS) check
+
+check-tsan:
+	$(sanitized_build) --enable-sanitize=thread; }
+	cd $@.build && HOOKSYNC_SLOW=5 \
+		TSAN_OPTIONS="suppressions=$(abs_top_srcdir)/tests/tsan.supp" \
+		$(MAKE) $(AM_MAKEFLAGS) check
+
+VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
+	--errors-for-leak-kinds=definite --show-leak-kinds=definite \
+	--suppressions='$(abs_top_srcdir)/tests/valgrind.supp'
+
+check-valgrind: all
+	HOOKSYNC_SLOW=10 HOOKSYNC_WRAP="$(VALGRIND)" \
+		$(MAKE) $(AM_MAKEFLAGS) check LOG_COMPILER="$(VALGRIND)"
+
+style:
+	cd $(srcdir) && find src fcgi worker tests -name '*.[ch]' | \
+		xargs clang-format --dry-run -Werror
+	cd $(srcdir) && find tests tools .ci -type f | \
+		xargs grep -lE '^#!.*\<(ba)?sh|shellcheck shell=' | \
+		xargs shellcheck
+
+clean-local:
+	rm -rf check-asan.build check-tsan.build
+
+EXTRA_DIST += .shellcheckrc tests/tsan.supp tests/valgrind.supp
+.PHONY: check-asan check-tsan check-valgrind style

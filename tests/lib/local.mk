@@ -1,5 +1,6 @@
-# What the tests share: the CRM and target they play against.
+# What the tests share: the CRM and target they play against, and the stage.
 
 check_PROGRAMS += tests/lib/mock
 tests_lib_mock_SOURCES = %D%/mock.c
 tests_lib_mock_LDADD = libhooksync.a $(HS_LIBS)
+EXTRA_DIST += %D%/stage.sh

@@ -1,0 +1,10 @@
+# The stories: our programs between a real nginx, a real Redis and the mock.
+
+IT_STORIES = \
+	%D%/main_job.sh \
+	%D%/retry.sh \
+	%D%/crash.sh \
+	%D%/burst.sh \
+	%D%/redis_down.sh
+TESTS += $(IT_STORIES)
+EXTRA_DIST += $(IT_STORIES) %D%/lib.sh
