@@ -22,8 +22,9 @@ struct finish_item {
 	struct span value;
 	struct span stack; /* one entry for `stacktrace`; len 0: none */
 	int64_t delay_ms;
-	struct job_keep
-		keep; /* FINISH_COMPLETED, FINISH_FAILED: the rule that counts */
+	/* FINISH_COMPLETED, FINISH_FAILED: the rule that counts, the job's own
+	 * or the worker's; is_set is not looked at, all zero removes at once */
+	struct job_keep keep;
 };
 
 enum finish_result { /* BullMQ's codes */
@@ -34,6 +35,9 @@ enum finish_result { /* BullMQ's codes */
 		     FINISH_HAS_CHILDREN = -4,
 		     FINISH_LOCK_FOREIGN = -6, /* another worker has it */
 		     FINISH_FAILED_CHILDREN = -9,
+		     /* (ours) Redis refused a command in the middle: a key of
+		      * a wrong type, no memory; the job's state is unsure */
+		     FINISH_REFUSED = -100,
 };
 const char *finish_result_text(enum finish_result result);
 

@@ -49,9 +49,10 @@ struct job_keep {      /* removeOnComplete, removeOnFail */
 
 struct job {
 	char *id;
-	char *name;       /* "" when missing */
-	struct span data; /* JSON text */
-	struct span opts; /* JSON text as stored */
+	struct span id_bytes; /* as Redis has it, a NUL inside included */
+	char *name;           /* "" when missing */
+	struct span data;     /* JSON text */
+	struct span opts;     /* JSON text as stored */
 	int64_t timestamp_ms;
 	int64_t delay_ms;
 	int64_t priority;
@@ -67,7 +68,8 @@ struct job {
 	struct job_keep keep_completed;
 	struct job_keep keep_failed;
 	int64_t stacktrace_limit; /* -1: none */
-	char *worker;             /* pb; NULL */
+	bool is_lifo; /* opts.lifo: next in turn when it waits again */
+	char *worker; /* pb; NULL */
 	char *deferred; /* defa: must be failed with this, without running; NULL */
 	char *scheduler;          /* rjk; NULL */
 	char *failed_reason;      /* NULL */
@@ -75,7 +77,7 @@ struct job {
 	struct span progress;
 	struct span stacktrace; /* JSON array; len 0: none */
 	char *poison;           /* why no worker can run it; NULL */
-	/* (private storage of the spans follows in job.c's own struct) */
+	void *storage;          /* (private: the bytes of all texts above) */
 };
 
 /* From a reply of HGETALL (flat array). HS_NOT_FOUND when the hash is empty,

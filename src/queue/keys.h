@@ -14,6 +14,10 @@ const char *keys_queue(const struct keys *keys);
 const char *keys_base(const struct keys *keys); /* "bull:sync" */
 /* "bull:sync:wait"; suffix must be one of BullMQ's. Borrowed. */
 const char *keys_of(const struct keys *keys, const char *suffix);
+/* The static keys in the order in which every script of this floor gets them:
+ * index below KEYS_N. Borrowed. */
+#define KEYS_N 17
+const char *keys_at(const struct keys *keys, size_t index);
 
 /* May a producer use it as a job id (no ':', not only digits, none of the
  * queue's own suffixes, printable ASCII, at most BOUNDS_JOB_ID_BYTES)? */

@@ -1,1 +1,32 @@
-# filled by its room
+# queue: BullMQ's wire format. The scripts are joined and turned into C in the
+# build folder.
+queue_lua = %D%/lua/add.lua %D%/lua/count.lua %D%/lua/extend.lua \
+	%D%/lua/finish.lua %D%/lua/get.lua %D%/lua/list.lua \
+	%D%/lua/retry.lua %D%/lua/stalled.lua %D%/lua/take.lua
+queue_lua_include = %D%/lua/include/job.lua %D%/lua/include/parent.lua \
+	%D%/lua/include/queue.lua %D%/lua/include/ready.lua
+
+libhooksync_a_SOURCES += \
+	%D%/add.c %D%/add.h \
+	%D%/admin.c %D%/admin.h \
+	%D%/call.c %D%/call.h \
+	%D%/finish.c %D%/finish.h \
+	%D%/job.c %D%/job.h \
+	%D%/keys.c %D%/keys.h \
+	%D%/queue.c %D%/queue.h \
+	%D%/scripts.h \
+	%D%/take.c %D%/take.h
+nodist_libhooksync_a_SOURCES = %D%/scripts.c
+
+%D%/scripts.c: $(queue_lua) $(queue_lua_include) %D%/lua2c.awk
+	$(AM_V_GEN)$(MKDIR_P) %D%
+	$(AM_V_at)lua='$(queue_lua)'; set --; for file in $$lua; do \
+		test -f "$$file" || file=$(srcdir)/$$file; \
+		set -- "$$@" "$$file"; done; \
+	$(AWK) -v include=$(srcdir)/%D%/lua/include \
+		-f $(srcdir)/%D%/lua2c.awk "$$@" >$@.tmp
+	$(AM_V_at)mv $@.tmp $@
+
+EXTRA_DIST += $(queue_lua) $(queue_lua_include) %D%/lua2c.awk
+BUILT_SOURCES += %D%/scripts.c
+CLEANFILES += %D%/scripts.c %D%/scripts.c.tmp

@@ -1,0 +1,93 @@
+/*
+ * call: see call.h. The number of arguments is known before the first is
+ * added, so nothing moves while spans point into it.
+ */
+#include "queue/call.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+
+#define NUMBER_BYTES 24 /* "-9223372036854775808" and its NUL */
+
+struct call {
+	const struct queue *queue;
+	struct span *args;
+	size_t n;
+	size_t max;
+	char (*numbers)[NUMBER_BYTES]; /* numbers[i] is used by args[i] alone */
+};
+
+struct call *
+call_new(const struct queue *queue, size_t max_args)
+{
+	struct call *call = xcalloc(1, sizeof(*call));
+	call->queue = queue;
+	call->max = KEYS_N + 1 + max_args;
+	call->args = xcalloc(call->max, sizeof(*call->args));
+	call->numbers = xcalloc(call->max, sizeof(*call->numbers));
+	for (size_t i = 0; i < KEYS_N; i++)
+		call_text(call, keys_at(queue->keys, i));
+	call_text(call, keys_base(queue->keys));
+	return call;
+}
+
+void
+call_free(struct call *call)
+{
+	if (!call)
+		return;
+	free(call->numbers);
+	free(call->args);
+	free(call);
+}
+
+void
+call_span(struct call *call, struct span span)
+{
+	log_assert(call->n < call->max);
+	call->args[call->n++] = span;
+}
+
+void
+call_text(struct call *call, const char *text)
+{
+	call_span(call, span_text(text));
+}
+
+void
+call_i64(struct call *call, int64_t value)
+{
+	log_assert(call->n < call->max);
+	char *text = call->numbers[call->n];
+	int len = snprintf(text, NUMBER_BYTES, "%" PRId64, value);
+	call_span(call, span_of(text, (size_t)len));
+}
+
+enum hs_err
+call_send(struct call *call, const struct script *script, rconn_reply_fn fn,
+	  void *ctx)
+{
+	enum hs_err err =
+		script_call(call->queue->conn, script, call->args, call->n,
+			    call->queue->timeout_ms, fn, ctx);
+	call_free(call);
+	return err;
+}
+
+enum hs_err
+call_check(enum hs_err err, const struct reply *reply, enum reply_type type,
+	   const char **text)
+{
+	*text = hs_err_text(err);
+	if (err != HS_OK)
+		return err;
+	if (reply && reply->type == type)
+		return HS_OK;
+	*text = reply && reply->type == REPLY_ERROR
+			? (const char *)reply->text.ptr
+			: "unexpected reply of a script";
+	return HS_PROTOCOL;
+}

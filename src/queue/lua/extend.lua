@@ -1,0 +1,20 @@
+-- extend: renews the locks of N jobs.
+--
+-- KEYS  the queue's (include/queue.lua)
+-- ARGV  base, token, lock duration in ms, then the ids
+-- Returns the ids whose lock is no longer ours
+--- @include queue.lua
+
+local q = queue_declared(ARGV[1], '')
+local token, lock_duration = ARGV[2], ARGV[3]
+local lost = {}
+for i = 4, #ARGV do
+	local lock = job_key(q, ARGV[i]) .. ':lock'
+	if redis.call('GET', lock) == token then
+		redis.call('SET', lock, token, 'PX', lock_duration)
+		redis.call('SREM', q.stalled, ARGV[i])
+	else
+		lost[#lost + 1] = ARGV[i]
+	end
+end
+return lost

@@ -1,0 +1,280 @@
+-- finish: N active jobs end or leave, each on its own.
+--
+-- KEYS  the queue's (include/queue.lua)
+-- ARGV  base, max_events, now, token, then for each job: kind, id, value
+--       (returnvalue as JSON, or the reason as text), stacktrace (the new JSON
+--       array, '' to leave it), delay, attempts, is_lifo (1 or 0), keep count
+--       (-1 for all), keep age in s (0 for any), keep limit (0 for 1000)
+--       Kinds: completed, failed, retry, postpone, release
+-- Returns a code for each: 0 done, -1 no such job, -2 lock missing, -3 not
+--       active, -4 children pending, -6 lock of another, -9 children failed,
+--       or the text of what Redis refused
+--
+-- After -3 the lock and the fields are already changed, as they are in Node.
+--- @include job.lua
+
+local N_FIELDS = 10
+local REMOVE_MAX = 1000
+
+local q = queue_declared(ARGV[1], ARGV[2])
+local now, token = tonumber(ARGV[3]), ARGV[4]
+local queues = {}
+local has_finished = false
+
+-- Each kind checks in the same order: the job, our lock, its place in active.
+local function leave(j)
+	local code = job_unlock(q, j.id, token)
+	if code ~= 0 then
+		return code
+	end
+	if j.reason then
+		redis.call('HSET', j.key, 'failedReason', j.reason)
+	end
+	if j.stacktrace ~= '' then
+		redis.call('HSET', j.key, 'stacktrace', j.stacktrace)
+	end
+	if redis.call('LREM', q.active, -1, j.id) == 0 then
+		return NOT_ACTIVE
+	end
+	return 0
+end
+
+-- The proto-job that came while this one was active becomes a job.
+local function add_kept_newest(deid)
+	local kept_key = q.base .. ':dn:' .. deid
+	local kept = redis.call('HMGET', kept_key, 'name', 'data', 'opts', 'jid',
+		'pk', 'pd', 'pdk', 'rjk')
+	if not kept[1] then
+		return
+	end
+	local n = redis.call('INCR', q.id)
+	local opts = json_object(kept[3]) or {}
+	local de = type(opts.de) == 'table' and opts.de or {}
+	local id = kept[4] and kept[4] ~= '' and kept[4] or tostring(n)
+	local de_key = q.base .. ':de:' .. deid
+	local ttl = tonumber(de.ttl)
+	if ttl and ttl > 0 and not de.keepLastIfActive then
+		redis.call('SET', de_key, id, 'PX', ttl)
+	else
+		redis.call('SET', de_key, id)
+	end
+	local j = {
+		id = id, name = kept[1], data = kept[2] or '{}',
+		opts = kept[3] or '{}', timestamp = now,
+		delay = tonumber(opts.delay) or 0,
+		priority = tonumber(opts.priority) or 0,
+		is_lifo = opts.lifo == true,
+		parent_key = kept[5], parent = kept[6], rjk = kept[8],
+		deid = deid,
+	}
+	queue_max_events(q)
+	job_store(q, j)
+	if job_enqueue(q, j, now) == 'delayed' then
+		queue_wake_at_due(q)
+	else
+		queue_wake(q)
+	end
+	if kept[7] and kept[7] ~= '' then
+		redis.call('SADD', kept[7], job_key(q, id))
+	end
+	redis.call('DEL', kept_key)
+end
+
+-- The deduplication id is free again when its owner ends, unless it has a time
+-- of its own.
+local function release_deduplication(j)
+	local deid = redis.call('HGET', j.key, 'deid')
+	if not deid then
+		return
+	end
+	local de_key = q.base .. ':de:' .. deid
+	local ttl = redis.call('PTTL', de_key)
+	if ttl == 0 or (ttl == -1 and redis.call('GET', de_key) == j.id) then
+		redis.call('DEL', de_key)
+	end
+	add_kept_newest(deid)
+end
+
+-- Old finished jobs go when another one finishes: those over age (the newest of
+-- them first, as upstream), then those beyond the newest `count`.
+local function apply_retention(target, j)
+	if j.keep_age > 0 then
+		local limit = j.keep_limit > 0 and j.keep_limit or REMOVE_MAX
+		local oldest = now - j.keep_age * 1000
+		local ids = redis.call('ZREVRANGEBYSCORE', target, oldest, '-inf',
+			'LIMIT', 0, limit)
+		for _, id in ipairs(ids) do
+			job_remove(q, id)
+			redis.call('ZREM', target, id)
+		end
+	end
+	if j.keep_count > 0 then
+		local excess = redis.call('ZCARD', target) - j.keep_count
+		if excess > 0 then
+			local ids = redis.call('ZRANGE', target, 0,
+				math.min(excess, REMOVE_MAX) - 1)
+			for _, id in ipairs(ids) do
+				job_remove(q, id)
+				redis.call('ZREM', target, id)
+			end
+		end
+	end
+end
+
+local function finish(j, target, field)
+	local parent = parent_of(q, j.key, queues)
+	queue_trim_events(q)
+	release_deduplication(j)
+	if parent then
+		parent.now = now
+		if target == 'completed' then
+			parent_child_completed(parent, j.key, j.value)
+		else
+			parent_child_failed(parent, j.key, j.value, now)
+		end
+	end
+	local made = redis.call('HINCRBY', j.key, 'atm', 1)
+	if j.keep_count ~= 0 then
+		redis.call('ZADD', q[target], now, j.id)
+		redis.call('HSET', j.key, field, j.value, 'finishedOn', now)
+		if target == 'failed' then
+			redis.call('HDEL', j.key, 'defa')
+		end
+		apply_retention(q[target], j)
+	else
+		job_remove(q, j.id)
+		if parent then
+			parent_child_gone(parent, j.key)
+		end
+	end
+	queue_event(q, target, 'jobId', j.id, field, j.value, 'prev', 'active')
+	if target == 'failed' and made >= j.attempts then
+		queue_event(q, 'retries-exhausted', 'jobId', j.id,
+			'attemptsMade', made)
+	end
+	has_finished = true
+	return 0
+end
+
+local kinds = {}
+
+function kinds.completed(j)
+	if redis.call('SCARD', j.key .. ':dependencies') ~= 0 then
+		return HAS_CHILDREN
+	end
+	if redis.call('ZCARD', j.key .. ':unsuccessful') ~= 0 then
+		return FAILED_CHILDREN
+	end
+	local code = leave(j)
+	return code ~= 0 and code or finish(j, 'completed', 'returnvalue')
+end
+
+function kinds.failed(j)
+	j.reason = j.value
+	local code = leave(j)
+	return code ~= 0 and code or finish(j, 'failed', 'failedReason')
+end
+
+local function delay(j, counts)
+	local code = leave(j)
+	if code ~= 0 then
+		return code
+	end
+	local due = ready_delay(q, j.id, now, j.delay)
+	if counts then
+		redis.call('HINCRBY', j.key, 'atm', 1)
+	end
+	redis.call('HSET', j.key, 'delay', j.delay)
+	queue_event_capped(q, 'delayed', 'jobId', j.id, 'delay', due)
+	queue_wake_at_due(q)
+	return 0
+end
+
+function kinds.retry(j)
+	j.reason = j.value
+	if j.delay > 0 then
+		return delay(j, true)
+	end
+	ready_promote(q, now)
+	local code = leave(j)
+	if code ~= 0 then
+		return code
+	end
+	local priority = tonumber(redis.call('HGET', j.key, 'priority') or 0) or 0
+	ready_push(q, j.id, priority, j.is_lifo)
+	queue_wake(q)
+	redis.call('HINCRBY', j.key, 'atm', 1)
+	queue_event_capped(q, 'waiting', 'jobId', j.id, 'prev', 'active')
+	return 0
+end
+
+function kinds.postpone(j)
+	return delay(j, false)
+end
+
+function kinds.release(j)
+	local code = job_unlock(q, j.id, token)
+	if code ~= 0 then
+		return code
+	end
+	if redis.call('LREM', q.active, 1, j.id) == 0 then
+		return NOT_ACTIVE
+	end
+	local priority = tonumber(redis.call('HGET', j.key, 'priority') or 0) or 0
+	if priority > 0 then
+		redis.call('ZADD', q.prioritized, priority * PRIORITY_STEP, j.id)
+	else
+		redis.call('RPUSH', queue_ready(q), j.id)
+		queue_wake(q)
+	end
+	queue_event_capped(q, 'waiting', 'jobId', j.id, 'prev', 'active')
+	return 0
+end
+
+local function run(i)
+	local j = {
+		id = ARGV[i + 1], key = job_key(q, ARGV[i + 1]),
+		value = ARGV[i + 2], stacktrace = ARGV[i + 3],
+		delay = tonumber(ARGV[i + 4]), attempts = tonumber(ARGV[i + 5]),
+		is_lifo = ARGV[i + 6] == '1', keep_count = tonumber(ARGV[i + 7]),
+		keep_age = tonumber(ARGV[i + 8]),
+		keep_limit = tonumber(ARGV[i + 9]),
+	}
+	if redis.call('EXISTS', j.key) == 0 then
+		return MISSING
+	end
+	return kinds[ARGV[i]](j)
+end
+
+-- A key of a wrong type, in a parent's queue perhaps, must not stop the jobs
+-- beside it.
+local function run_alone(i)
+	local ok, code = pcall(run, i)
+	if ok then
+		return code
+	end
+	return type(code) == 'table' and code.err or tostring(code)
+end
+
+-- Jobs given back come out in the order they were taken: each goes in front
+-- of the one before it, so the last is pushed first.
+local result = {}
+local first, n = 5, (#ARGV - 4) / N_FIELDS
+for k = 1, n do
+	local i = first + (k - 1) * N_FIELDS
+	if ARGV[i] ~= 'release' then
+		result[k] = run_alone(i)
+	end
+end
+for k = n, 1, -1 do
+	local i = first + (k - 1) * N_FIELDS
+	if ARGV[i] == 'release' then
+		result[k] = run_alone(i)
+	end
+end
+if has_finished and redis.call('LLEN', q.wait) == 0
+	and redis.call('LLEN', q.active) == 0
+	and redis.call('ZCARD', q.prioritized) == 0 then
+	queue_event(q, 'drained')
+end
+return result

@@ -1,0 +1,34 @@
+-- get: one job and where it is.
+--
+-- KEYS  the queue's (include/queue.lua)
+-- ARGV  base, id
+-- Returns its state ('unknown' for none) and its hash (empty for none)
+--- @include queue.lua
+
+local q = queue_declared(ARGV[1], '')
+local id = ARGV[2]
+
+local function is_scored(state)
+	return redis.call('ZSCORE', q[state], id)
+end
+
+local function is_listed(state)
+	return redis.call('LPOS', q[state], id)
+end
+
+local function state_of()
+	for _, state in ipairs({ 'completed', 'failed', 'delayed',
+		'prioritized' }) do
+		if is_scored(state) then
+			return state
+		end
+	end
+	for _, state in ipairs({ 'active', 'wait', 'paused' }) do
+		if is_listed(state) then
+			return state
+		end
+	end
+	return is_scored('waiting-children') and 'waiting-children' or 'unknown'
+end
+
+return { state_of(), redis.call('HGETALL', job_key(q, id)) }

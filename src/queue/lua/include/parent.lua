@@ -1,0 +1,151 @@
+-- parent: what a job that ends, or comes back, means to the job that waits for
+-- it, in whichever queue that one lives.
+--- @include ready.lua
+
+local function json_object(text)
+	if not text then
+		return nil
+	end
+	local ok, value = pcall(cjson.decode, text)
+	if ok and type(value) == 'table' then
+		return value
+	end
+	return nil
+end
+
+-- The parent of a job as {q, id, key, flags}, or nil. Parents' queues are kept
+-- in `queues` (by base), so that a batch reads their settings once.
+local function parent_of(q, key, queues)
+	local fields = redis.call('HMGET', key, 'parentKey', 'parent')
+	local parent_key = fields[1]
+	if not parent_key or parent_key == '' then
+		return nil
+	end
+	local flags = json_object(fields[2]) or {}
+	local base, id = flags.queueKey, flags.id
+	if type(base) ~= 'string' or type(id) ~= 'string' then
+		base, id = string.match(parent_key, '^(.*):([^:]*)$')
+		if not base then
+			return nil
+		end
+	end
+	if not queues[base] then
+		queues[base] = base == q.base and q
+			or queue_at(base, q.default_max_events)
+	end
+	return { q = queues[base], id = id, key = parent_key, flags = flags }
+end
+
+-- Puts a parent that was taken out of waiting-children among the ready (or
+-- delayed) jobs of its queue.
+local function parent_enqueue(parent)
+	local q = parent.q
+	local fields = redis.call('HMGET', parent.key, 'delay', 'priority')
+	local delay = tonumber(fields[1] or 0) or 0
+	local priority = tonumber(fields[2] or 0) or 0
+	if delay > 0 then
+		local due = parent.now + delay
+		redis.call('ZADD', q.delayed, due * DUE_STEP, parent.id)
+		queue_event(q, 'delayed', 'jobId', parent.id, 'delay', due)
+		queue_wake_at_due(q)
+		return
+	end
+	ready_push(q, parent.id, priority, true)
+	queue_wake(q)
+	queue_event(q, 'waiting', 'jobId', parent.id, 'prev',
+		'waiting-children')
+end
+
+-- Lets the parent run if it waits for its children.
+local function parent_free(parent)
+	if redis.call('ZREM', parent.q['waiting-children'], parent.id) == 1 then
+		parent_enqueue(parent)
+	end
+end
+
+local function parent_drop_dependency(parent, key)
+	return redis.call('SREM', parent.key .. ':dependencies', key) == 1
+end
+
+local function parent_has_pending(parent)
+	return redis.call('SCARD', parent.key .. ':dependencies') ~= 0
+end
+
+local function parent_child_completed(parent, key, value)
+	if not parent_drop_dependency(parent, key) then
+		return
+	end
+	redis.call('HSET', parent.key .. ':processed', key, value)
+	if not parent_has_pending(parent) then
+		parent_free(parent)
+	end
+end
+
+-- The child's failure fails the parent too: the parent gets a deferred failure
+-- and runs into it when it is taken next.
+local function parent_fail(parent, key, now)
+	local q = parent.q
+	redis.call('ZADD', parent.key .. ':unsuccessful', now, key)
+	if redis.call('EXISTS', parent.key) == 0 then
+		return
+	end
+	local reason = 'child ' .. key .. ' failed'
+	local waited = redis.call('ZREM', q['waiting-children'], parent.id) == 1
+	if not waited and redis.call('ZREM', q.delayed, parent.id) == 1 then
+		redis.call('HSET', parent.key, 'delay', 0)
+		waited = true
+	end
+	if waited then
+		redis.call('HSET', parent.key, 'defa', reason)
+		parent_enqueue(parent)
+	elseif not redis.call('ZSCORE', q.failed, parent.id) then
+		redis.call('HSET', parent.key, 'defa', reason)
+	end
+end
+
+-- What the child's failure does: fails the parent, lets it continue, is
+-- ignored, or is forgotten.
+local function parent_flags(parent)
+	local flags = parent.flags
+	return flags.fpof == true, flags.cpof == true, flags.idof == true,
+		flags.rdof == true
+end
+
+local function parent_child_failed(parent, key, reason, now)
+	local fails, continues, ignored, removed = parent_flags(parent)
+	if not (fails or continues or ignored or removed) then
+		return -- the parent goes on waiting for this child
+	end
+	if not parent_drop_dependency(parent, key) then
+		return
+	end
+	if fails then
+		parent_fail(parent, key, now)
+		return
+	end
+	if continues or ignored then
+		redis.call('HSET', parent.key .. ':failed', key, reason)
+	end
+	if continues or not parent_has_pending(parent) then
+		parent_free(parent)
+	end
+end
+
+-- A child that leaves without a trace must not be waited for.
+local function parent_child_gone(parent, key)
+	if parent_drop_dependency(parent, key)
+		and not parent_has_pending(parent) then
+		parent_free(parent)
+	end
+end
+
+-- A finished child runs again: its parent waits for it again.
+local function parent_child_back(parent, key)
+	if redis.call('EXISTS', parent.key) == 0 then
+		return
+	end
+	redis.call('HDEL', parent.key .. ':processed', key)
+	redis.call('HDEL', parent.key .. ':failed', key)
+	redis.call('ZREM', parent.key .. ':unsuccessful', key)
+	redis.call('SADD', parent.key .. ':dependencies', key)
+end

@@ -1,0 +1,147 @@
+-- queue: a queue as a table of its key names, and what every script asks of it:
+-- its settings, whether jobs may be taken, its events, its wake-up marker.
+--
+-- Every script of this folder gets the same keys in the same order, so that
+-- all static keys are declared; keys of jobs are built from the base. The same
+-- table can be made for a parent's queue, whose keys nobody could declare.
+-- Settings are read once per script and queue.
+--- @keys 17
+
+local SUFFIXES = {
+	'wait', 'active', 'prioritized', 'delayed', 'paused', 'completed',
+	'failed', 'waiting-children', 'meta', 'events', 'marker', 'pc', 'id',
+	'limiter', 'stalled', 'stalled-check', 'repeat',
+}
+
+-- The queue whose keys were declared.
+local function queue_declared(base, max_events)
+	local q = { base = base, default_max_events = max_events }
+	for i, suffix in ipairs(SUFFIXES) do
+		q[suffix] = KEYS[i]
+	end
+	return q
+end
+
+-- Another queue, by the base of its keys.
+local function queue_at(base, max_events)
+	local q = { base = base, default_max_events = max_events }
+	for _, suffix in ipairs(SUFFIXES) do
+		q[suffix] = base .. ':' .. suffix
+	end
+	return q
+end
+
+local function job_key(q, id)
+	return q.base .. ':' .. id
+end
+
+local function queue_settings(q)
+	if not q.settings then
+		local m = redis.call('HMGET', q.meta, 'paused', 'concurrency',
+			'max', 'duration', 'version')
+		q.settings = {
+			is_paused = m[1] ~= false,
+			concurrency = tonumber(m[2] or nil),
+			max = tonumber(m[3] or nil),
+			duration = tonumber(m[4] or nil),
+			version = m[5] or '',
+		}
+	end
+	return q.settings
+end
+
+-- How many events the stream keeps; a queue that does not say learns it.
+local function queue_max_events(q)
+	if not q.max_events then
+		local max = redis.call('HGET', q.meta, 'opts.maxLenEvents')
+		if not max then
+			max = q.default_max_events
+			redis.call('HSET', q.meta, 'opts.maxLenEvents', max)
+		end
+		q.max_events = max
+	end
+	return q.max_events
+end
+
+-- Paused, or as many jobs active as the whole fleet may have?
+local function queue_is_busy(q)
+	local s = queue_settings(q)
+	if s.is_paused then
+		return true
+	end
+	return s.concurrency ~= nil
+		and redis.call('LLEN', q.active) >= s.concurrency
+end
+
+-- Milliseconds for which nothing may be taken, 0 for none.
+local function queue_limited_ms(q)
+	local max = queue_settings(q).max
+	if not max or max == 0 then
+		return 0
+	end
+	local n = tonumber(redis.call('GET', q.limiter) or 0) or 0
+	if n < max then
+		return 0
+	end
+	local ttl = redis.call('PTTL', q.limiter)
+	if ttl == 0 then
+		redis.call('DEL', q.limiter)
+	end
+	return ttl > 0 and ttl or 0
+end
+
+-- The list new ready jobs go to. Version 5 keeps them apart while paused, and
+-- its resume overwrites `wait`: where it may be the one to resume, we do as it
+-- does.
+local function queue_ready(q)
+	if not q.ready then
+		local s = queue_settings(q)
+		q.ready = q.wait
+		if s.is_paused and (redis.call('EXISTS', q.paused) == 1
+			or string.sub(s.version, 1, 8) == 'bullmq:5') then
+			q.ready = q.paused
+		end
+	end
+	return q.ready
+end
+
+local function queue_wake(q)
+	if not queue_is_busy(q) then
+		redis.call('ZADD', q.marker, 0, '0')
+	end
+end
+
+-- The due time in ms of the first delayed job (maybe fractional), or nil.
+local function queue_next_due(q)
+	local head = redis.call('ZRANGE', q.delayed, 0, 0, 'WITHSCORES')
+	if #head == 0 then
+		return nil
+	end
+	return tonumber(head[2]) / 4096
+end
+
+-- Tells sleepers when the first delayed job is due.
+local function queue_wake_at_due(q)
+	local due = queue_next_due(q)
+	if due then
+		redis.call('ZADD', q.marker, due, '1')
+	end
+end
+
+-- Events: some are written with the stream's cap, some without; which is which
+-- is part of the format.
+local function queue_event(q, ...)
+	redis.call('XADD', q.events, '*', 'event', ...)
+end
+
+local function queue_event_capped(q, ...)
+	redis.call('XADD', q.events, 'MAXLEN', '~', queue_max_events(q), '*',
+		'event', ...)
+end
+
+local function queue_trim_events(q)
+	if not q.is_trimmed then
+		redis.call('XTRIM', q.events, 'MAXLEN', '~', queue_max_events(q))
+		q.is_trimmed = true
+	end
+end

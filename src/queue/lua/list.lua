@@ -1,0 +1,32 @@
+-- list: a page of the jobs in one state.
+--
+-- KEYS  the queue's (include/queue.lua)
+-- ARGV  base, state, offset, n
+-- Returns an id and a hash (empty when there is none) for each job, newest
+--       first for finished ones, next in turn first for the others
+--- @include queue.lua
+
+local q = queue_declared(ARGV[1], '')
+local state = ARGV[2]
+local offset, n = tonumber(ARGV[3]), tonumber(ARGV[4])
+local LISTS = { wait = true, active = true, paused = true }
+
+local ids
+if LISTS[state] then
+	local tail = redis.call('LRANGE', q[state], -(offset + n), -(offset + 1))
+	ids = {}
+	for i = #tail, 1, -1 do
+		ids[#ids + 1] = tail[i]
+	end
+elseif state == 'completed' or state == 'failed' then
+	ids = redis.call('ZREVRANGE', q[state], offset, offset + n - 1)
+else
+	ids = redis.call('ZRANGE', q[state], offset, offset + n - 1)
+end
+
+local result = {}
+for _, id in ipairs(ids) do
+	result[#result + 1] = id
+	result[#result + 1] = redis.call('HGETALL', job_key(q, id))
+end
+return result
