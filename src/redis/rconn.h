@@ -26,6 +26,7 @@
 struct event_base;
 struct rconn;
 struct script;
+struct wire_block;
 
 struct rconn_settings {
 	const char *label;    /* in logs: "redis"; copied */
@@ -77,5 +78,24 @@ enum hs_err rconn_send(struct rconn *conn, const struct span *args,
 enum hs_err rconn_send_texts(struct rconn *conn, int64_t timeout_ms,
 			     rconn_reply_fn fn, void *ctx, ...)
 	__attribute__((sentinel)) HS_MUST_CHECK;
+
+/* ---- for script.c ---- */
+
+/* What this connection knows of one of its scripts. */
+struct rconn_script {
+	char sha[41];    /* hex, as the server said at the login */
+	bool is_loading; /* a SCRIPT LOAD is under way */
+};
+/* NULL when it is none of the settings'. Borrowed. */
+struct rconn_script *rconn_script(struct rconn *conn,
+				  const struct script *script);
+/* SCRIPT LOAD, unless it is under way already; in front of what is sent next. */
+enum hs_err rconn_load_script(struct rconn *conn,
+			      const struct script *script) HS_MUST_CHECK;
+/* A formatted command, of which a reference is taken. due_ms is monotonic, 0:
+ * none. is_repeat: the ceiling of the pipeline does not count. */
+enum hs_err rconn_send_block(struct rconn *conn, struct wire_block *block,
+			     int64_t due_ms, bool is_repeat, rconn_reply_fn fn,
+			     void *ctx) HS_MUST_CHECK;
 
 #endif

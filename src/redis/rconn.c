@@ -1,0 +1,851 @@
+/*
+ * The states: DOWN (a timer waits for the next try), LOGIN (the wire connects,
+ * then AUTH, SELECT, CLIENT SETNAME, SCRIPT LOAD ... and PING go out in one
+ * pipeline), UP. go_down() is the only way down and runs only from the loop:
+ * a callback that finds the connection useless sets close_why, and whoever
+ * called it goes down afterwards.
+ *
+ * Commands wait for their replies in a ring, in the order they were sent. Each
+ * has its own deadline (a blocking command waits longer than its neighbours),
+ * but there is one timer: it is set to the earliest deadline seen, is not
+ * touched by replies, and looks through the ring when it fires. So a reply in
+ * time costs nothing.
+ *
+ * -READONLY, -MASTERDOWN and -LOADING say that this server is not the one to
+ * talk to: the reply is passed up, then the topology is asked again.
+ *
+ * Known limit: a password passes through libevent's output buffer, which is
+ * freed and not wiped.
+ */
+#include "redis/rconn.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <event2/event.h>
+
+#include "base/bounds.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/log.h"
+#include "redis/script.h"
+#include "redis/wire.h"
+
+#define RETRY_MIN_MS 50
+#define RETRY_MAX_MS 2000       /* Redis back is noticed in 2 s */
+#define CONNECT_TIMEOUT_MS 5000 /* when the settings say nothing */
+#define FEED_BYTES (16 * 1024)  /* the reader moves what lies unread */
+#define BLOCK_BYTES 8192        /* larger commands are not copied twice */
+#define FIRST_COMMANDS 64       /* of the ring; a power of two */
+#define MAX_TEXTS 32            /* arguments of rconn_send_texts() */
+#define NEVER INT64_MAX
+#define SHA_DIGITS 40
+
+struct command { /* sent and not answered */
+	rconn_reply_fn fn;
+	void *ctx;
+	int64_t due_ms; /* NEVER: no deadline */
+};
+
+struct rconn {
+	struct event_base *base;
+	struct topo *topo;
+	rconn_state_fn fn;
+	void *ctx;
+	/* settings */
+	char *label;
+	char *username;
+	char *password;
+	char *client_name;
+	int64_t db;
+	int64_t connect_timeout_ms;
+	int64_t retry_min_ms;
+	int64_t retry_max_ms;
+	bool is_quiet;
+	const struct script *const *scripts;
+	size_t n_scripts;
+
+	enum rconn_state state;
+	struct wire *wire; /* NULL in DOWN */
+	struct resp_reader *reader;
+	struct event *timer;  /* DOWN: next try; LOGIN, UP: deadlines */
+	int64_t armed_due_ms; /* when the timer fires in UP; NEVER: not set */
+	struct command *ring;
+	size_t ring_size; /* a power of two, or 0 */
+	size_t first;     /* index of the oldest */
+	size_t n_pending;
+	struct buf scratch;         /* small commands are formatted here */
+	struct rconn_script *known; /* n_scripts */
+	size_t n_loaded;            /* of them, in this login */
+
+	int64_t retry_ms;   /* the next pause, before jitter */
+	int64_t up_at_ms;   /* monotonic */
+	int64_t lost_at_ms; /* monotonic; 0: never lost */
+	bool is_started;
+	bool was_refused; /* in this login: waiting will not help */
+	bool in_callback;
+	bool has_warned;     /* since it was last up */
+	bool has_complained; /* of a refused login, since it was last up */
+	char close_why[200]; /* not empty: go down as soon as possible */
+	char error[200];
+};
+
+static void connect_now(struct rconn *conn);
+static void go_down(struct rconn *conn, const char *why);
+
+/* ---- the ring ---- */
+
+static struct command *
+command_at(const struct rconn *conn, size_t i)
+{
+	return &conn->ring[(conn->first + i) & (conn->ring_size - 1)];
+}
+
+static void
+push_command(struct rconn *conn, int64_t due_ms, rconn_reply_fn fn, void *ctx)
+{
+	if (conn->n_pending == conn->ring_size) {
+		size_t size = conn->ring_size == 0 ? FIRST_COMMANDS
+						   : conn->ring_size * 2;
+		struct command *ring = xcalloc(size, sizeof(*ring));
+		for (size_t i = 0; i < conn->n_pending; i++)
+			ring[i] = *command_at(conn, i);
+		free(conn->ring);
+		conn->ring = ring;
+		conn->ring_size = size;
+		conn->first = 0;
+	}
+	conn->n_pending++;
+	*command_at(conn, conn->n_pending - 1) =
+		(struct command){ .fn = fn, .ctx = ctx, .due_ms = due_ms };
+}
+
+static struct command
+pop_command(struct rconn *conn)
+{
+	struct command command = *command_at(conn, 0);
+
+	conn->first = (conn->first + 1) & (conn->ring_size - 1);
+	conn->n_pending--;
+	return command;
+}
+
+/* ---- the timer ---- */
+
+static void
+arm(struct rconn *conn, int64_t ms)
+{
+	if (ms < 0)
+		ms = 0;
+	struct timeval wait = {
+		.tv_sec = (time_t)(ms / 1000),
+		.tv_usec = (suseconds_t)(ms % 1000 * 1000),
+	};
+
+	if (evtimer_add(conn->timer, &wait) != 0)
+		log_fatal(71, "out of memory"); /* EX_OSERR */
+}
+
+static void
+arm_deadline(struct rconn *conn, int64_t due_ms)
+{
+	if (conn->state != RCONN_UP || due_ms >= conn->armed_due_ms)
+		return;
+	conn->armed_due_ms = due_ms;
+	arm(conn, due_ms - clock_mono_ms());
+}
+
+static void
+check_deadlines(struct rconn *conn)
+{
+	int64_t earliest = NEVER;
+
+	conn->armed_due_ms = NEVER;
+	for (size_t i = 0; i < conn->n_pending; i++) {
+		int64_t due_ms = command_at(conn, i)->due_ms;
+		if (due_ms < earliest)
+			earliest = due_ms;
+	}
+	if (earliest == NEVER)
+		return;
+	if (earliest <= clock_mono_ms())
+		go_down(conn, "no answer in time");
+	else
+		arm_deadline(conn, earliest);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct rconn *conn = ctx;
+
+	(void)fd;
+	(void)what;
+	switch (conn->state) {
+	case RCONN_DOWN:
+		connect_now(conn);
+		return;
+	case RCONN_LOGIN:
+		go_down(conn, "no connection in time");
+		return;
+	case RCONN_UP:
+		check_deadlines(conn);
+		return;
+	}
+}
+
+/* ---- sending ---- */
+
+static int64_t
+due_after(int64_t timeout_ms)
+{
+	return timeout_ms > 0 ? clock_mono_ms() + timeout_ms : NEVER;
+}
+
+static enum hs_err
+check_room(const struct rconn *conn, size_t len, bool is_repeat)
+{
+	if (is_repeat)
+		return HS_OK;
+	if (conn->n_pending >= BOUNDS_PIPELINE)
+		return HS_AGAIN;
+	if (wire_n_unsent(conn->wire) + len > BOUNDS_OUTPUT_BYTES)
+		return HS_AGAIN;
+	return HS_OK;
+}
+
+static void
+note_sent(struct rconn *conn, int64_t due_ms, rconn_reply_fn fn, void *ctx)
+{
+	push_command(conn, due_ms, fn, ctx);
+	arm_deadline(conn, due_ms);
+}
+
+static enum hs_err
+send_block(struct rconn *conn, struct wire_block *block, int64_t due_ms,
+	   bool is_repeat, rconn_reply_fn fn, void *ctx)
+{
+	enum hs_err err = check_room(conn, block->bytes.len, is_repeat);
+
+	if (err == HS_OK)
+		err = wire_write_block(conn->wire, block);
+	if (err == HS_OK)
+		note_sent(conn, due_ms, fn, ctx);
+	return err;
+}
+
+static enum hs_err
+send_large(struct rconn *conn, const struct span *args, size_t n_args,
+	   int64_t due_ms, rconn_reply_fn fn, void *ctx)
+{
+	struct wire_block *block = wire_block_new(BOUNDS_OUTPUT_BYTES);
+	enum hs_err err = resp_command(&block->bytes, args, n_args);
+
+	if (err == HS_OK)
+		err = send_block(conn, block, due_ms, false, fn, ctx);
+	wire_block_unref(block);
+	return err;
+}
+
+/* As rconn_send() but in any state that has an open wire. */
+static enum hs_err
+send_args(struct rconn *conn, const struct span *args, size_t n_args,
+	  int64_t due_ms, rconn_reply_fn fn, void *ctx)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < n_args; i++)
+		len += args[i].len;
+	if (len > BLOCK_BYTES)
+		return send_large(conn, args, n_args, due_ms, fn, ctx);
+	buf_reset(&conn->scratch);
+	enum hs_err err = resp_command(&conn->scratch, args, n_args);
+	if (err == HS_OK)
+		err = check_room(conn, conn->scratch.len, false);
+	if (err == HS_OK)
+		err = wire_write(conn->wire, buf_span(&conn->scratch));
+	if (err == HS_OK)
+		note_sent(conn, due_ms, fn, ctx);
+	return err;
+}
+
+/* ---- logging in ---- */
+
+static void
+set_text(char *out, size_t size, struct span text)
+{
+	size_t len = text.len < size - 1 ? text.len : size - 1;
+
+	memcpy(out, text.ptr, len);
+	out[len] = '\0';
+}
+
+/* The first error of a login counts: the others follow from it. */
+static void
+refuse_login(struct rconn *conn, const struct reply *reply)
+{
+	if (conn->close_why[0] != '\0')
+		return;
+	set_text(conn->close_why, sizeof(conn->close_why), reply->text);
+	conn->was_refused = !reply_is_error(reply, "LOADING") &&
+			    !reply_is_error(reply, "MASTERDOWN") &&
+			    !reply_is_error(reply, "BUSY");
+}
+
+static void
+on_login_reply(void *ctx, enum hs_err err, const struct reply *reply)
+{
+	struct rconn *conn = ctx;
+
+	if (err == HS_OK && reply->type == REPLY_ERROR)
+		refuse_login(conn, reply);
+}
+
+/* A server that wants no password is usable: others take it with a warning. */
+static void
+on_auth(void *ctx, enum hs_err err, const struct reply *reply)
+{
+	struct rconn *conn = ctx;
+
+	if (err != HS_OK || reply->type != REPLY_ERROR)
+		return;
+	const char *text = (const char *)reply->text.ptr;
+	if (strstr(text, "without any password configured") == NULL &&
+	    strstr(text, "no password is set") == NULL) {
+		refuse_login(conn, reply);
+		return;
+	}
+	if (!conn->is_quiet && conn->lost_at_ms == 0)
+		log_warn("%s wants no password, but one is configured "
+			 "address=%s",
+			 conn->label, topo_text(conn->topo));
+}
+
+static void
+on_ignored(void *ctx, enum hs_err err, const struct reply *reply)
+{
+	(void)ctx;
+	(void)err;
+	(void)reply;
+}
+
+static bool
+is_sha(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (!isxdigit(text.ptr[i]))
+			return false;
+	return text.len == SHA_DIGITS;
+}
+
+static void
+on_script(void *ctx, enum hs_err err, const struct reply *reply)
+{
+	struct rconn *conn = ctx;
+
+	if (err != HS_OK)
+		return;
+	if (reply->type == REPLY_ERROR) {
+		refuse_login(conn, reply);
+		return;
+	}
+	if (reply->type != REPLY_TEXT || !is_sha(reply->text)) {
+		snprintf(conn->close_why, sizeof(conn->close_why),
+			 "SCRIPT LOAD did not answer a SHA1");
+		return;
+	}
+	struct rconn_script *known = &conn->known[conn->n_loaded++];
+	set_text(known->sha, sizeof(known->sha), reply->text);
+	known->is_loading = false;
+}
+
+static void
+log_up(struct rconn *conn)
+{
+	if (conn->is_quiet)
+		return;
+	if (conn->lost_at_ms == 0)
+		log_notice("%s connected address=%s", conn->label,
+			   topo_text(conn->topo));
+	else
+		log_notice("%s back address=%s down_ms=%lld", conn->label,
+			   topo_text(conn->topo),
+			   (long long)(clock_mono_ms() - conn->lost_at_ms));
+}
+
+/* The last reply of a login. */
+static void
+on_login_done(void *ctx, enum hs_err err, const struct reply *reply)
+{
+	struct rconn *conn = ctx;
+
+	on_login_reply(ctx, err, reply);
+	if (err != HS_OK || conn->close_why[0] != '\0')
+		return;
+	conn->state = RCONN_UP;
+	conn->up_at_ms = clock_mono_ms();
+	conn->armed_due_ms = NEVER;
+	(void)evtimer_del(conn->timer);
+	conn->error[0] = '\0';
+	conn->has_warned = false;
+	conn->has_complained = false;
+	log_up(conn);
+	if (conn->fn != NULL)
+		conn->fn(conn->ctx, conn, true);
+}
+
+static enum hs_err
+send_auth(struct rconn *conn)
+{
+	struct span args[3] = { span_text("AUTH") };
+	size_t n = 1;
+
+	if (conn->username != NULL)
+		args[n++] = span_text(conn->username);
+	args[n++] = span_text(conn->password);
+	enum hs_err err = send_args(conn, args, n, NEVER, on_auth, conn);
+	buf_wipe(&conn->scratch);
+	return err;
+}
+
+static enum hs_err
+send_select(struct rconn *conn)
+{
+	char db[24];
+
+	snprintf(db, sizeof(db), "%lld", (long long)conn->db);
+	struct span args[2] = { span_text("SELECT"), span_text(db) };
+	return send_args(conn, args, 2, NEVER, on_login_reply, conn);
+}
+
+static enum hs_err
+send_script_load(struct rconn *conn, size_t i, rconn_reply_fn fn, void *ctx)
+{
+	struct span args[3] = { span_text("SCRIPT"), span_text("LOAD"),
+				span_text(conn->scripts[i]->text) };
+
+	conn->known[i].is_loading = true;
+	return send_args(conn, args, 3, NEVER, fn, ctx);
+}
+
+static enum hs_err
+send_login(struct rconn *conn)
+{
+	enum hs_err err = HS_OK;
+	struct span name[3] = { span_text("CLIENT"), span_text("SETNAME") };
+	struct span ping[1] = { span_text("PING") };
+
+	if (conn->password != NULL)
+		err = send_auth(conn);
+	if (err == HS_OK && conn->db != 0)
+		err = send_select(conn);
+	if (err == HS_OK && conn->client_name != NULL) {
+		name[2] = span_text(conn->client_name);
+		err = send_args(conn, name, 3, NEVER, on_ignored, conn);
+	}
+	conn->n_loaded = 0;
+	for (size_t i = 0; err == HS_OK && i < conn->n_scripts; i++)
+		err = send_script_load(conn, i, on_script, conn);
+	/* always: it finds -NOAUTH and -LOADING when nothing else was asked */
+	if (err == HS_OK)
+		err = send_args(conn, ping, 1, NEVER, on_login_done, conn);
+	return err;
+}
+
+/* ---- going down ---- */
+
+static void
+log_down(struct rconn *conn, bool was_up)
+{
+	if (conn->is_quiet)
+		return;
+	if (conn->was_refused && !conn->has_complained) {
+		conn->has_complained = true;
+		conn->has_warned = true;
+		log_error("%s refuses the login address=%s reason=\"%s\"",
+			  conn->label, topo_text(conn->topo), conn->error);
+		return;
+	}
+	if (conn->has_warned)
+		return;
+	conn->has_warned = true;
+	log_warn("%s %s address=%s reason=\"%s\"", conn->label,
+		 was_up || conn->lost_at_ms != 0 ? "lost" : "unreachable",
+		 topo_text(conn->topo), conn->error);
+}
+
+/* Half of the pause is fixed, half is drawn: those who lost the same server
+ * do not come back together. */
+static void
+schedule_retry(struct rconn *conn)
+{
+	int64_t half = conn->retry_ms / 2;
+
+	if (conn->was_refused) /* a person must act: no hurry */
+		half = conn->retry_max_ms / 2;
+	arm(conn, half + (int64_t)digest_random_below((uint64_t)half + 1));
+	conn->retry_ms *= 2;
+	if (conn->retry_ms > conn->retry_max_ms)
+		conn->retry_ms = conn->retry_max_ms;
+}
+
+/* Takes the ring away and calls back all that were in it: those who use it
+ * from the callbacks find it empty. */
+static void
+fail_pending(struct rconn *conn)
+{
+	struct command *ring = conn->ring;
+	size_t mask = conn->ring_size - 1;
+	size_t first = conn->first;
+	size_t n = conn->n_pending;
+	int64_t now_ms = clock_mono_ms();
+
+	conn->ring = NULL;
+	conn->ring_size = 0;
+	conn->first = 0;
+	conn->n_pending = 0;
+	conn->in_callback = true;
+	for (size_t i = 0; i < n; i++) {
+		struct command *command = &ring[(first + i) & mask];
+		command->fn(command->ctx,
+			    command->due_ms <= now_ms ? HS_TIMEOUT
+						      : HS_UNAVAILABLE,
+			    NULL);
+	}
+	conn->in_callback = false;
+	free(ring);
+}
+
+static void
+go_down(struct rconn *conn, const char *why)
+{
+	bool was_up = conn->state == RCONN_UP;
+
+	/* what the server said explains more than that it hung up */
+	snprintf(conn->error, sizeof(conn->error), "%s",
+		 conn->close_why[0] != '\0' ? conn->close_why : why);
+	conn->close_why[0] = '\0';
+	conn->state = RCONN_DOWN;
+	wire_free(conn->wire);
+	conn->wire = NULL;
+	resp_reader_free(conn->reader);
+	conn->reader = NULL;
+	if (was_up) {
+		int64_t now_ms = clock_mono_ms();
+		conn->lost_at_ms = now_ms;
+		if (now_ms - conn->up_at_ms >= conn->retry_max_ms)
+			conn->retry_ms = conn->retry_min_ms;
+	}
+	log_down(conn, was_up);
+	schedule_retry(conn);
+	conn->was_refused = false;
+	fail_pending(conn);
+	if (was_up && conn->fn != NULL) {
+		conn->in_callback = true;
+		conn->fn(conn->ctx, conn, false);
+		conn->in_callback = false;
+	}
+}
+
+/* ---- the wire's events ---- */
+
+static bool
+is_wrong_server(const struct reply *reply)
+{
+	if (reply->type != REPLY_ERROR)
+		return false;
+	return reply_is_error(reply, "READONLY") ||
+	       reply_is_error(reply, "MASTERDOWN") ||
+	       reply_is_error(reply, "LOADING") ||
+	       /* Redis 6 hides it behind "ERR Error running script" */
+	       strstr((const char *)reply->text.ptr, " -READONLY ") != NULL;
+}
+
+static void
+take_reply(struct rconn *conn, const struct reply *reply)
+{
+	if (conn->n_pending == 0) {
+		snprintf(conn->close_why, sizeof(conn->close_why),
+			 "an answer to no question");
+		return;
+	}
+	bool was_up = conn->state == RCONN_UP;
+	struct command command = pop_command(conn);
+	conn->in_callback = true;
+	command.fn(command.ctx, HS_OK, reply);
+	conn->in_callback = false;
+	if (was_up && is_wrong_server(reply))
+		set_text(conn->close_why, sizeof(conn->close_why), reply->text);
+}
+
+/* All replies that are whole. */
+static enum hs_err
+take_replies(struct rconn *conn)
+{
+	struct reply *reply;
+	enum hs_err err;
+
+	while ((err = resp_reader_next(conn->reader, &reply)) == HS_OK) {
+		take_reply(conn, reply);
+		reply_free(reply);
+		/* a refused login waits for the rest of its replies */
+		if (conn->close_why[0] != '\0' &&
+		    (conn->state == RCONN_UP || conn->n_pending == 0))
+			return HS_UNAVAILABLE;
+	}
+	return err == HS_AGAIN ? HS_OK : err;
+}
+
+static void
+on_bytes(void *ctx, const unsigned char *bytes, size_t len)
+{
+	struct rconn *conn = ctx;
+
+	while (len > 0) {
+		size_t n = len < FEED_BYTES ? len : FEED_BYTES;
+		enum hs_err err = resp_reader_feed(conn->reader, bytes, n);
+		if (err == HS_OK)
+			err = take_replies(conn);
+		if (err != HS_OK) {
+			go_down(conn, resp_reader_error(conn->reader));
+			return;
+		}
+		bytes += n;
+		len -= n;
+	}
+}
+
+static void
+on_open(void *ctx)
+{
+	struct rconn *conn = ctx;
+	enum hs_err err = send_login(conn);
+
+	if (err != HS_OK)
+		go_down(conn, hs_err_text(err));
+}
+
+static void
+on_close(void *ctx, const char *why)
+{
+	go_down(ctx, why);
+}
+
+static const struct wire_fns wire_fns = {
+	.on_open = on_open,
+	.on_bytes = on_bytes,
+	.on_close = on_close,
+};
+
+static void
+connect_now(struct rconn *conn)
+{
+	conn->state = RCONN_LOGIN;
+	conn->reader = resp_reader_new();
+	arm(conn, conn->connect_timeout_ms);
+	conn->wire = wire_open(conn->base, topo_resolve(conn->topo),
+			       conn->connect_timeout_ms, &wire_fns, conn);
+}
+
+/* ---- public ---- */
+
+static char *
+copy_or_null(const char *text)
+{
+	return text != NULL ? xstrdup(text) : NULL;
+}
+
+static int64_t
+positive_or(int64_t value, int64_t otherwise)
+{
+	return value > 0 ? value : otherwise;
+}
+
+struct rconn *
+rconn_new(struct event_base *base, struct topo *topo,
+	  const struct rconn_settings *settings, rconn_state_fn fn, void *ctx)
+{
+	struct rconn *conn = xcalloc(1, sizeof(*conn));
+
+	conn->base = base;
+	conn->topo = topo;
+	conn->fn = fn;
+	conn->ctx = ctx;
+	conn->label =
+		xstrdup(settings->label != NULL ? settings->label : "redis");
+	conn->username = copy_or_null(settings->username);
+	conn->password = copy_or_null(settings->password);
+	conn->client_name = copy_or_null(settings->client_name);
+	conn->db = settings->db;
+	conn->is_quiet = settings->is_quiet;
+	conn->connect_timeout_ms =
+		positive_or(settings->connect_timeout_ms, CONNECT_TIMEOUT_MS);
+	conn->retry_min_ms = positive_or(settings->retry_min_ms, RETRY_MIN_MS);
+	conn->retry_max_ms = positive_or(settings->retry_max_ms, RETRY_MAX_MS);
+	conn->retry_ms = conn->retry_min_ms;
+	conn->scripts = settings->scripts;
+	while (conn->scripts != NULL && conn->scripts[conn->n_scripts] != NULL)
+		conn->n_scripts++;
+	conn->known = xcalloc(conn->n_scripts + 1, sizeof(*conn->known));
+	conn->state = RCONN_DOWN;
+	conn->armed_due_ms = NEVER;
+	buf_init(&conn->scratch, BOUNDS_OUTPUT_BYTES);
+	snprintf(conn->error, sizeof(conn->error), "not started");
+	conn->timer = evtimer_new(base, on_timer, conn);
+	if (conn->timer == NULL)
+		log_fatal(71, "out of memory"); /* EX_OSERR */
+	return conn;
+}
+
+static void
+free_secret(char *secret)
+{
+	if (secret == NULL)
+		return;
+	explicit_bzero(secret, strlen(secret));
+	free(secret);
+}
+
+void
+rconn_free(struct rconn *conn)
+{
+	if (conn == NULL)
+		return;
+	log_assert(!conn->in_callback);
+	bool was_login = conn->state == RCONN_LOGIN;
+	conn->state = RCONN_DOWN;
+	event_free(conn->timer);
+	wire_free(conn->wire);
+	conn->wire = NULL;
+	resp_reader_free(conn->reader);
+	if (!was_login) /* else they are our own */
+		fail_pending(conn);
+	free(conn->ring);
+	buf_wipe(&conn->scratch);
+	buf_fini(&conn->scratch);
+	free(conn->known);
+	free(conn->label);
+	free(conn->username);
+	free_secret(conn->password);
+	free(conn->client_name);
+	free(conn);
+}
+
+void
+rconn_start(struct rconn *conn)
+{
+	if (conn->is_started)
+		return;
+	conn->is_started = true;
+	snprintf(conn->error, sizeof(conn->error), "connecting");
+	arm(conn, 0);
+}
+
+enum rconn_state
+rconn_state(const struct rconn *conn)
+{
+	return conn->state;
+}
+
+bool
+rconn_is_up(const struct rconn *conn)
+{
+	return conn->state == RCONN_UP;
+}
+
+const char *
+rconn_error(const struct rconn *conn)
+{
+	return conn->error;
+}
+
+size_t
+rconn_n_pending(const struct rconn *conn)
+{
+	return conn->n_pending;
+}
+
+enum hs_err
+rconn_send(struct rconn *conn, const struct span *args, size_t n_args,
+	   int64_t timeout_ms, rconn_reply_fn fn, void *ctx)
+{
+	if (conn->state != RCONN_UP)
+		return HS_UNAVAILABLE;
+	return send_args(conn, args, n_args, due_after(timeout_ms), fn, ctx);
+}
+
+enum hs_err
+rconn_send_texts(struct rconn *conn, int64_t timeout_ms, rconn_reply_fn fn,
+		 void *ctx, ...)
+{
+	struct span args[MAX_TEXTS];
+	size_t n = 0;
+	const char *text;
+	va_list list;
+
+	va_start(list, ctx);
+	while ((text = va_arg(list, const char *)) != NULL && n < MAX_TEXTS)
+		args[n++] = span_text(text);
+	va_end(list);
+	if (text != NULL)
+		return HS_TOO_BIG;
+	return rconn_send(conn, args, n, timeout_ms, fn, ctx);
+}
+
+static size_t
+script_index(const struct rconn *conn, const struct script *script)
+{
+	size_t i = 0;
+
+	while (i < conn->n_scripts && conn->scripts[i] != script)
+		i++;
+	return i;
+}
+
+struct rconn_script *
+rconn_script(struct rconn *conn, const struct script *script)
+{
+	size_t i = script_index(conn, script);
+
+	return i < conn->n_scripts ? &conn->known[i] : NULL;
+}
+
+static void
+on_reloaded(void *ctx, enum hs_err err, const struct reply *reply)
+{
+	struct rconn_script *known = ctx;
+
+	(void)err;
+	(void)reply; /* when it failed, the call that follows says NOSCRIPT */
+	known->is_loading = false;
+}
+
+enum hs_err
+rconn_load_script(struct rconn *conn, const struct script *script)
+{
+	size_t i = script_index(conn, script);
+
+	if (i == conn->n_scripts)
+		return HS_NOT_FOUND;
+	if (conn->state != RCONN_UP)
+		return HS_UNAVAILABLE;
+	if (conn->known[i].is_loading)
+		return HS_OK;
+	enum hs_err err =
+		send_script_load(conn, i, on_reloaded, &conn->known[i]);
+	if (err != HS_OK)
+		conn->known[i].is_loading = false;
+	return err;
+}
+
+enum hs_err
+rconn_send_block(struct rconn *conn, struct wire_block *block, int64_t due_ms,
+		 bool is_repeat, rconn_reply_fn fn, void *ctx)
+{
+	if (conn->state != RCONN_UP)
+		return HS_UNAVAILABLE;
+	return send_block(conn, block, due_ms == 0 ? NEVER : due_ms, is_repeat,
+			  fn, ctx);
+}
