@@ -150,9 +150,15 @@ const struct route *conf_route_find_job(const struct conf *conf,
 /* Each effective value, in the table's order: name ("endpoints.identity.path"),
  * value as the file would say it (secrets as their name, never their value),
  * origin ("default", "FILE:LINE", "environment REDIS_HOST", "flag"), and
- * whether SIGHUP can change it. For `hooksync config`. */
+ * whether SIGHUP can change it. What has no value is left out. For
+ * `hooksync config`. */
 typedef void (*conf_value_fn)(void *ctx, const char *name, const char *value,
 			      const char *origin, bool is_reloadable);
 void conf_each(const struct conf *conf, conf_value_fn fn, void *ctx);
+/* After a reload: the values that differ from those of the running
+ * configuration but need a restart. */
+void conf_each_fixed_change(const struct conf *running,
+			    const struct conf *fresh, conf_value_fn fn,
+			    void *ctx);
 
 #endif

@@ -34,6 +34,15 @@ struct endpoint {
 	int64_t max_body_bytes;
 };
 
+/* [A-Za-z0-9_-]+ with a letter, for it becomes part of job ids. */
+bool endpoint_name_is_valid(const char *name);
+/* A name of a field of the data: [A-Za-z_][A-Za-z0-9_]*, not "rawPayload". */
+bool endpoint_field_is_valid(const char *name);
+/* HS_INVALID and *why (static): no '/' in front, a query, "//", dot segments, a
+ * byte that no URL has, "/healthz", "/readyz". */
+enum hs_err endpoint_path_check(const char *path,
+				const char **why) HS_MUST_CHECK;
+
 void endpoint_free(struct endpoint *endpoint);
 /* Fills rules from the endpoint; the spans go into `secrets`, which holds
  * endpoint->n_secrets. Valid as long as the endpoint. */

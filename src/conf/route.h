@@ -40,6 +40,7 @@ struct route {
 };
 
 void route_free(struct route *route);
+void route_call_free(struct route_call *call);
 /* Splits a path template. HS_INVALID with *why (static) for unbalanced braces, an
  * empty or odd field name, a path that does not start with '/', or with '..'
  * segments, a fragment. */

@@ -27,16 +27,28 @@ enum option_type {
 struct option {
 	const char *name;
 	enum option_type type;
-	const char *
-		fallback; /* default as text, parsed like the file; NULL: none */
-	int64_t min, max;    /* integers, ms, bytes */
-	const char *choices; /* OPTION_ENUM: "fixed exponential" */
+	const char *fallback; /* default as text, parsed like the environment's;
+			       * NULL: none, or made from other options */
+	int64_t min, max;     /* integers, ms, bytes */
+	const char *choices;  /* OPTION_ENUM: "fixed exponential" */
 	bool is_reloadable;
 	const char *example; /* what to write instead, in messages */
-			     /* (the implementer adds where the value lands) */
+	const char *env;     /* its variable; NULL: HOOKSYNC_<SECTION>_<NAME> */
 };
 
 extern const struct option option_table[];
 extern const size_t option_table_len;
 
+/* The option that a full name ("services.crm.url") stands for; NULL: none. */
+const struct option *option_find(const char *name);
+/* Is the full name that of a group with options in it ("services.crm")? */
+bool option_is_group(const char *name);
+/* Does the name fit the pattern, a '*' standing for one part? */
+bool option_name_fits(const char *pattern, const char *name);
+/* "HOOKSYNC_WORKER_CONCURRENCY"; NULL for what has no variable (named groups).
+ * The caller frees. */
+char *option_env_name(const struct option *option);
+/* What was probably meant: a full name near to an unknown one, or NULL. The
+ * caller frees. */
+char *option_suggest(const char *name);
 #endif
