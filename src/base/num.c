@@ -19,7 +19,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Redis prints at most 17 digits, a sign, a point and an exponent. */
+/* Redis prints at most 17 digits, a sign, a point and an exponent; JSON from
+ * outside may be as long as it likes, and then costs an allocation. */
 #define DOUBLE_BYTES 64
 
 struct unit {
@@ -163,8 +164,6 @@ num_double(struct span text, double *out)
 	char copy[DOUBLE_BYTES];
 	size_t at = 0;
 
-	if (text.len >= sizeof(copy))
-		return HS_INVALID;
 	if (at < text.len && text.ptr[at] == '-')
 		at++;
 	size_t n = count_digits(text, at);
@@ -190,12 +189,21 @@ num_double(struct span text, double *out)
 	if (at != text.len)
 		return HS_INVALID;
 
-	memcpy(copy, text.ptr, text.len);
-	copy[text.len] = '\0';
 	(void)pthread_once(&c_locale_once, make_c_locale);
 	if (c_locale == (locale_t)0)
 		return HS_NO_MEMORY;
-	double value = strtod_l(copy, NULL, c_locale);
+	char *terminated = copy;
+	if (text.len >= sizeof(copy)) {
+		terminated = span_dup(text);
+		if (terminated == NULL)
+			return HS_NO_MEMORY;
+	} else {
+		memcpy(copy, text.ptr, text.len);
+		copy[text.len] = '\0';
+	}
+	double value = strtod_l(terminated, NULL, c_locale);
+	if (terminated != copy)
+		free(terminated);
 	if (!isfinite(value))
 		return HS_TOO_BIG;
 	*out = value;
