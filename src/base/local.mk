@@ -14,3 +14,47 @@ libhooksync_a_SOURCES += \
 	%D%/doc.c %D%/doc.h \
 	%D%/file.c %D%/file.h \
 	%D%/notify.c %D%/notify.h
+
+if HAVE_CMOCKA
+base_tests = \
+	tests/unit/err_test \
+	tests/unit/log_test \
+	tests/unit/clock_test \
+	tests/unit/list_test \
+	tests/unit/buf_test \
+	tests/unit/num_test \
+	tests/unit/codec_test \
+	tests/unit/digest_test \
+	tests/unit/signature_test \
+	tests/unit/doc_test \
+	tests/unit/file_test \
+	tests/unit/notify_test
+check_PROGRAMS += $(base_tests)
+TESTS += $(base_tests)
+
+base_test_libs = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
+tests_unit_err_test_SOURCES = tests/unit/err_test.c
+tests_unit_err_test_LDADD = $(base_test_libs)
+tests_unit_log_test_SOURCES = tests/unit/log_test.c
+tests_unit_log_test_LDADD = $(base_test_libs)
+tests_unit_clock_test_SOURCES = tests/unit/clock_test.c
+tests_unit_clock_test_LDADD = $(base_test_libs)
+tests_unit_list_test_SOURCES = tests/unit/list_test.c
+tests_unit_list_test_LDADD = $(base_test_libs)
+tests_unit_buf_test_SOURCES = tests/unit/buf_test.c
+tests_unit_buf_test_LDADD = $(base_test_libs)
+tests_unit_num_test_SOURCES = tests/unit/num_test.c
+tests_unit_num_test_LDADD = $(base_test_libs)
+tests_unit_codec_test_SOURCES = tests/unit/codec_test.c
+tests_unit_codec_test_LDADD = $(base_test_libs)
+tests_unit_digest_test_SOURCES = tests/unit/digest_test.c
+tests_unit_digest_test_LDADD = $(base_test_libs)
+tests_unit_signature_test_SOURCES = tests/unit/signature_test.c
+tests_unit_signature_test_LDADD = $(base_test_libs)
+tests_unit_doc_test_SOURCES = tests/unit/doc_test.c
+tests_unit_doc_test_LDADD = $(base_test_libs)
+tests_unit_file_test_SOURCES = tests/unit/file_test.c
+tests_unit_file_test_LDADD = $(base_test_libs)
+tests_unit_notify_test_SOURCES = tests/unit/notify_test.c
+tests_unit_notify_test_LDADD = $(base_test_libs)
+endif
