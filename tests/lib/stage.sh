@@ -271,6 +271,26 @@ stage_nginx()
 	wait_for 10 test -S "$web_sock" || stage_fail nginx
 }
 
+# On the first free port of the loopback interface from 8080, for people.
+stage_nginx_tcp()
+{
+	web_sock=''
+	web_port=8080
+	while [ $web_port -lt 8180 ]; do
+		web_url=http://127.0.0.1:$web_port
+		curl --silent --max-time 1 --output /dev/null "$web_url"
+		if [ $? -eq 7 ]; then # nobody listens there
+			stage_nginx_conf "127.0.0.1:$web_port"
+			stage_nginx_start
+			wait_for 10 web /healthz && return
+			stage_stop nginx
+		fi
+		web_port=$((web_port + 1))
+	done
+	stage_fail nginx
+}
+
+
 web() # PATH [CURL OPTION...]
 {
 	web_path=$1
@@ -374,4 +394,54 @@ mock_get() # objects | log | stats
 erp_get() # PATH; fails when the target has no such object
 {
 	curl --silent --fail --user erp:login-of-the-tests "$mock_url/erp/$1"
+}
+
+# ---- what Redis holds, in BullMQ's words ----
+
+queue=bull:sync
+
+job_field() # JOB FIELD
+{
+	rcli --raw hget "$queue:$1" "$2"
+}
+
+n_jobs() # STATE
+{
+	case $1 in
+	wait | active) rcli --raw llen "$queue:$1" ;;
+	*) rcli --raw zcard "$queue:$1" ;;
+	esac
+}
+
+# In which lists and sets of the queue is the job? A healthy one is in one.
+states_of() # JOB
+{
+	for stage_state in wait active; do
+		rcli --raw lrange "$queue:$stage_state" 0 -1 | grep -Fxq "$1" &&
+			printf '%s ' "$stage_state"
+	done
+	for stage_state in prioritized delayed waiting-children completed failed; do
+		[ -n "$(rcli --raw zscore "$queue:$stage_state" "$1")" ] &&
+			printf '%s ' "$stage_state"
+	done
+	echo
+}
+
+# The events of a job, one a line: "added", "delayed 1795458411149" ...
+events_of() # JOB
+{
+	rcli --raw eval '
+		local lines = {}
+		for _, entry in ipairs(redis.call("XRANGE", KEYS[1], "-", "+")) do
+			local f = {}
+			for i = 1, #entry[2], 2 do f[entry[2][i]] = entry[2][i + 1] end
+			if f.jobId == ARGV[1] then
+				local line = f.event
+				if f.event == "delayed" then
+					line = line .. " " .. f.delay .. " " .. entry[1]
+				end
+				lines[#lines + 1] = line
+			end
+		end
+		return lines' 1 "$queue:events" "$1"
 }
