@@ -1,0 +1,76 @@
+/*
+ * cmd: the command's grammar: verbs and options are two tables, and both the
+ * parser and every help text are read from them.
+ *
+ * Options may stand before or after the verb. Nothing is done here: a command
+ * line becomes a struct, or a sentence that says what is wrong with it.
+ */
+#ifndef CTL_CMD_H
+#define CTL_CMD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "conf/conf.h"
+
+enum cmd_option { /* what a verb takes beside -c, -o and -h */
+		  CMD_JSON = 1 << 0,
+		  CMD_QUEUE = 1 << 1,
+		  CMD_NUMBER = 1 << 2,
+		  CMD_ALL = 1 << 3,
+		  CMD_TABLE = 1 << 4,
+		  CMD_URL = 1 << 5,
+		  CMD_ID = 1 << 6,
+};
+
+#define CMD_MAX_FLAGS 64
+#define CMD_MAX_NUMBER 100000 /* jobs in one listing; more is a dump */
+
+struct cmd_line;
+
+struct cmd_verb {
+	const char *name;
+	const char *args;    /* as in the usage line: "ENDPOINT FILE" */
+	const char *summary; /* one line, for the list of verbs */
+	const char *about;   /* the verb's own help */
+	unsigned options;    /* enum cmd_option, joined */
+	int min_args;
+	int max_args;                            /* -1: any number */
+	int (*run)(const struct cmd_line *line); /* an exit code */
+};
+
+extern const struct cmd_verb cmd_verbs[];
+extern const size_t cmd_n_verbs;
+
+struct cmd_line {                    /* all texts borrowed from argv */
+	const struct cmd_verb *verb; /* NULL: none was given */
+	bool wants_help;
+	bool wants_version;
+	const char *conf_path; /* NULL: the default */
+	struct conf_flag flags[CMD_MAX_FLAGS];
+	size_t n_flags;
+	bool is_json;
+	bool is_all;
+	bool is_table;
+	const char *queue; /* NULL: those of the configuration */
+	const char *url;
+	const char *id;
+	size_t number; /* -n; 20 when not given */
+	char *const *args;
+	int n_args;
+};
+
+/* Reads argv (which getopt reorders). On HS_INVALID *why is a sentence for the
+ * person who typed, in why_size bytes; line->verb is set when it was known.
+ * The '=' of each -o in argv is overwritten. Not for threads. */
+enum hs_err cmd_parse(int argc, char **argv, struct cmd_line *line, char *why,
+		      size_t why_size) HS_MUST_CHECK;
+
+/* Help of one verb, or of all for NULL. */
+void cmd_help(FILE *out, const struct cmd_verb *verb);
+/* The "usage: hooksync jobs [options] STATE" line. */
+void cmd_usage(FILE *out, const struct cmd_verb *verb);
+
+#endif
