@@ -1,0 +1,186 @@
+/*
+ * session: one visit to Redis.
+ *
+ * rconn tries for ever, which is right for a daemon. A session lets it fail
+ * TRIES times ("localhost" may have two addresses, of which one answers; a
+ * Redis that is just loading is back in a moment) or until the connect timeout
+ * has passed, then says what rconn knows.
+ *
+ * Known limits: a call's deadline is rconn's; the session itself keeps no
+ * clock once it is connected.
+ */
+#include "ctl/session.h"
+
+#include <stdlib.h>
+
+#include <event2/event.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "redis/rconn.h"
+#include "redis/topo.h"
+#include "ctl/ctl.h"
+
+enum { TRIES = 3 };
+
+struct session {
+	const struct conf *conf;
+	struct event_base *base;
+	struct event *tick;
+	struct topo *topo;
+	struct rconn *conn;
+	struct queue **queues; /* NULL-terminated once there is one */
+	size_t n_queues;
+	size_t n_pending;
+	bool is_spoilt;
+};
+
+static void
+on_state(void *ctx, struct rconn *conn, bool is_up)
+{
+	(void)ctx;
+	(void)conn;
+	(void)is_up; /* session_connect() looks for itself after each turn */
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	(void)ctx; /* only ends a turn, so that deadlines are looked at */
+}
+
+static bool
+session_connect(struct session *session)
+{
+	int64_t due_ms =
+		clock_mono_ms() + session->conf->redis.connect_timeout_ms;
+	enum rconn_state before = RCONN_DOWN;
+	int n_failed = 0;
+
+	rconn_start(session->conn);
+	while (!rconn_is_up(session->conn)) {
+		if (event_base_loop(session->base, EVLOOP_ONCE) < 0)
+			return false;
+		enum rconn_state now = rconn_state(session->conn);
+		if (before == RCONN_LOGIN && now == RCONN_DOWN)
+			n_failed++;
+		before = now;
+		if (n_failed >= TRIES || clock_mono_ms() >= due_ms)
+			break;
+	}
+	return rconn_is_up(session->conn);
+}
+
+static void
+complain_away(const struct session *session)
+{
+	const char *why = rconn_error(session->conn);
+	ctl_complain("Redis at %s cannot be used: %s", topo_text(session->topo),
+		     why && *why ? why : "no answer in time");
+	ctl_complain("is it running, and are redis.url, the password and the "
+		     "database right? \"hooksync config\" shows what is in "
+		     "force");
+}
+
+struct session *
+session_open(const struct conf *conf)
+{
+	struct session *session = xcalloc(1, sizeof *session);
+	const struct conf_redis *redis = &conf->redis;
+	struct topo_address address = {
+		.unix_path = redis->unix_path,
+		.host = redis->host,
+		.port = (int)redis->port,
+	};
+	struct rconn_settings settings = {
+		.label = "redis",
+		.username = redis->username,
+		.password = redis->password ? buf_text(&redis->password->value)
+					    : NULL,
+		.db = redis->db,
+		.client_name = "hooksync",
+		.connect_timeout_ms = redis->connect_timeout_ms,
+		.is_quiet = true,
+		.retry_max_ms = 200, /* a person is waiting */
+		.scripts = queue_scripts,
+	};
+	const struct timeval tick = { .tv_usec = 20 * 1000 };
+
+	session->conf = conf;
+	session->base = event_base_new();
+	if (!session->base)
+		log_fatal(CTL_OS, "the event loop could not be made");
+	session->tick =
+		event_new(session->base, -1, EV_PERSIST, on_tick, session);
+	if (!session->tick || event_add(session->tick, &tick) < 0)
+		log_fatal(CTL_OS, "the event loop could not be made");
+	session->topo = topo_static_new(&address);
+	session->conn = rconn_new(session->base, session->topo, &settings,
+				  on_state, session);
+	if (session_connect(session))
+		return session;
+	complain_away(session);
+	session_close(session);
+	return NULL;
+}
+
+void
+session_close(struct session *session)
+{
+	if (!session)
+		return;
+	rconn_free(session->conn);
+	for (size_t i = 0; i < session->n_queues; i++)
+		queue_free(session->queues[i]);
+	free(session->queues);
+	topo_free(session->topo);
+	event_free(session->tick);
+	event_base_free(session->base);
+	free(session);
+}
+
+struct queue *
+session_queue(struct session *session, const char *name)
+{
+	const struct conf *conf = session->conf;
+	struct queue *queue = queue_new(session->conn, conf->queue.prefix, name,
+					conf->redis.command_timeout_ms,
+					conf->queue.max_events);
+	session->queues = xreallocarray(session->queues, session->n_queues + 1,
+					sizeof *session->queues);
+	session->queues[session->n_queues++] = queue;
+	return queue;
+}
+
+void
+session_begin(struct session *session)
+{
+	session->n_pending++;
+}
+
+void
+session_end(struct session *session, enum hs_err err, const char *text)
+{
+	log_assert(session->n_pending > 0);
+	session->n_pending--;
+	if (err == HS_OK || session->is_spoilt)
+		return;
+	session->is_spoilt = true;
+	if (err == HS_PROTOCOL && text && *text)
+		ctl_complain("Redis at %s refused: %s",
+			     topo_text(session->topo), text);
+	else
+		ctl_complain("Redis at %s: %s", topo_text(session->topo),
+			     text && *text ? text : hs_err_text(err));
+}
+
+int
+session_wait(struct session *session)
+{
+	while (session->n_pending > 0)
+		if (event_base_loop(session->base, EVLOOP_ONCE) < 0)
+			log_fatal(CTL_INTERNAL, "the event loop has failed");
+	return session->is_spoilt ? CTL_UNAVAILABLE : CTL_OK;
+}

@@ -1,0 +1,35 @@
+/*
+ * session: one visit to Redis: connect, ask, wait for the answers, leave.
+ *
+ * The command has no loop of its own to live in; a session makes one, and
+ * turns it until all calls of the verb are answered. It does not wait for a
+ * Redis that is away: a person wants to hear that at once.
+ */
+#ifndef CTL_SESSION_H
+#define CTL_SESSION_H
+
+#include "conf/conf.h"
+#include "queue/queue.h"
+
+struct session;
+
+/* Connected, or NULL after saying on standard error where we tried and what to
+ * look at (then the exit code is CTL_UNAVAILABLE). conf is borrowed for the
+ * session's life. */
+struct session *session_open(const struct conf *conf);
+void session_close(struct session *session);
+
+/* A queue on the session's connection; belongs to the session. */
+struct queue *session_queue(struct session *session, const char *name);
+
+/* Around each call: begin before, and end in its callback (or when the call
+ * itself was refused). An err that is not HS_OK is told, once, and spoils the
+ * session. */
+void session_begin(struct session *session);
+void session_end(struct session *session, enum hs_err err, const char *text);
+
+/* Turns the loop until every call has ended. CTL_OK, or CTL_UNAVAILABLE when a
+ * call went wrong. */
+int session_wait(struct session *session) HS_MUST_CHECK;
+
+#endif
