@@ -1,1 +1,36 @@
-# filled by its room
+# The command. Its rooms are a library of their own, so that tests can link
+# them; hooksync.c is the program.
+
+noinst_LIBRARIES += src/ctl/libctl.a
+src_ctl_libctl_a_SOURCES = \
+	%D%/cmd.c %D%/cmd.h \
+	%D%/ctl.c %D%/ctl.h \
+	%D%/ctl_check.c \
+	%D%/ctl_job.c \
+	%D%/ctl_queue.c \
+	%D%/ctl_send.c \
+	%D%/ctl_try.c \
+	%D%/fcgi_client.c %D%/fcgi_client.h \
+	%D%/session.c %D%/session.h \
+	%D%/show.c %D%/show.h \
+	%D%/sibling.c %D%/sibling.h
+
+bin_PROGRAMS += hooksync
+hooksync_SOURCES = %D%/hooksync.c
+hooksync_LDADD = src/ctl/libctl.a libhooksync.a $(HS_LIBS) $(CURL_LIBS)
+
+if HAVE_CMOCKA
+ctl_tests = \
+	tests/unit/cmd_test \
+	tests/unit/fcgi_client_test \
+	tests/unit/show_test
+check_PROGRAMS += $(ctl_tests)
+TESTS += $(ctl_tests)
+ctl_test_libs = $(hooksync_LDADD) $(CMOCKA_LIBS)
+tests_unit_cmd_test_SOURCES = tests/unit/cmd_test.c
+tests_unit_cmd_test_LDADD = $(ctl_test_libs)
+tests_unit_fcgi_client_test_SOURCES = tests/unit/fcgi_client_test.c
+tests_unit_fcgi_client_test_LDADD = $(ctl_test_libs)
+tests_unit_show_test_SOURCES = tests/unit/show_test.c
+tests_unit_show_test_LDADD = $(ctl_test_libs)
+endif

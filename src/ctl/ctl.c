@@ -1,0 +1,88 @@
+/*
+ * ctl: what the verbs share.
+ */
+#include "ctl/ctl.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bounds.h"
+#include "queue/keys.h"
+#include "ctl/show.h"
+
+void
+ctl_complain(const char *fmt, ...)
+{
+	char text[BOUNDS_LOG_LINE_BYTES];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	/* answer first, complaint second, also where both go to one place */
+	fflush(stdout);
+	fputs("hooksync: ", stderr);
+	show_text(stderr, span_text(text));
+	fputc('\n', stderr);
+}
+
+static void
+on_finding(void *ctx, enum conf_severity severity, const char *text)
+{
+	(void)ctx;
+	ctl_complain("%s%s", severity == CONF_WARNING ? "warning: " : "", text);
+}
+
+int
+ctl_load(const struct cmd_line *line, enum conf_role role, struct conf **out)
+{
+	struct conf_source source = {
+		.path = line->conf_path,
+		.role = role,
+		.flags = line->flags,
+		.n_flags = line->n_flags,
+	};
+	enum hs_err err = conf_load(&source, on_finding, NULL, out);
+	return err == HS_OK ? CTL_OK : CTL_CONFIG;
+}
+
+static bool
+has_name(const char *const *names, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
+const char **
+ctl_queues(const struct cmd_line *line, const struct conf *conf,
+	   enum ctl_which which)
+{
+	size_t n_max = 1;
+	size_t n = 0;
+
+	if (line->queue && !keys_queue_name_is_valid(span_text(line->queue))) {
+		ctl_complain("\"%s\" is no queue's name: no ':', not empty",
+			     line->queue);
+		return NULL;
+	}
+	for (size_t i = 0; conf->worker.queues[i]; i++)
+		n_max++;
+	for (size_t i = 0; conf->endpoints[i]; i++)
+		n_max++;
+	const char **names = xcalloc(n_max + 1, sizeof *names);
+	if (line->queue) {
+		names[0] = line->queue;
+		return names;
+	}
+	for (size_t i = 0; conf->worker.queues[i]; i++)
+		if (!has_name(names, n, conf->worker.queues[i]))
+			names[n++] = conf->worker.queues[i];
+	for (size_t i = 0; which == CTL_QUEUES_ALL && conf->endpoints[i]; i++)
+		if (!has_name(names, n, conf->endpoints[i]->queue))
+			names[n++] = conf->endpoints[i]->queue;
+	return names;
+}
