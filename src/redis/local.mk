@@ -5,3 +5,11 @@ libhooksync_a_SOURCES += \
 	%D%/script.c %D%/script.h \
 	%D%/topo.h %D%/topo_static.c \
 	%D%/wire.c %D%/wire.h
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/it/rconn_test
+TESTS += tests/it/rconn_test
+tests_it_rconn_test_SOURCES = tests/it/rconn_test.c \
+	tests/lib/redis_server.c tests/lib/redis_server.h
+tests_it_rconn_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
+endif
