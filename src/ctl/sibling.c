@@ -4,6 +4,8 @@
  * The place of our own executable tells which one belongs to us: a command
  * that was just built runs the worker that was just built.
  */
+#include "config.h"
+
 #include "ctl/sibling.h"
 
 #include <errno.h>
