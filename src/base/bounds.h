@@ -39,6 +39,13 @@
 #define BOUNDS_ADD_BATCH \
 	256 /* jobs per script call; gain ends at 16 (measured) */
 #define BOUNDS_ADD_BATCH_BYTES (4 * 1024 * 1024)
+#define BOUNDS_PARKED_BYTES (64 * 1024 * 1024) /* and all of their data */
+#define BOUNDS_ADD_IN_FLIGHT \
+	2 /* batches per queue: one is done by Redis, one is on its way */
+#define BOUNDS_PEEK_BYTES \
+	(64 * 1024) /* a request beyond it goes to the slow lane */
+#define BOUNDS_SLOW_BYTES \
+	(128 * 1024 * 1024) /* bodies that the slow lane holds, all together */
 
 /* Redis */
 #define BOUNDS_REPLY_BYTES \
