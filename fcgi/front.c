@@ -1,0 +1,947 @@
+/*
+ * front: the loop's side of FastCGI.
+ *
+ * The ordinary way: a connection becomes readable; we peek, and walk the
+ * 8-byte record headers (records.c). While the request is not whole nothing
+ * else happens: the event is edge-triggered, so a part that lies in the
+ * socket's buffer does not wake us again. When it is whole, libfcgi gets the
+ * connection and reads parameters and body without ever having to wait.
+ *
+ * The slow lane: a request that is not whole after SLOW_AFTER_MS, or that
+ * exceeds BOUNDS_PEEK_BYTES, can never become whole in the socket's buffer. Then
+ * we take its bytes off the socket ourselves as they come, bounded, and let
+ * libfcgi parse the parameters out of an anonymous file that holds the same
+ * request without its body. libfcgi so never touches a socket that could make
+ * it wait, and the lane needs no thread: any number of silent peers costs a
+ * few bytes each until their deadline, and holds nobody up. What the bodies of
+ * all slow requests may take together is bounded; beyond it a request is
+ * called without its body, and its handler refuses it.
+ *
+ * Edges of libfcgi that are kept here (fcgiapp.c, os_unix.c): listen socket -1
+ * makes its blocking accept an error; `detached` is 1 whenever it might close,
+ * for else it lingers; the sockets do not block, so a peer that does not read its
+ * answer is an error too, and closed.
+ *
+ * Closing: a connection with unread bytes (a body that was refused) is shut for
+ * writing and read empty for LINGER_MS, so that the answer is not lost to a
+ * reset. An idle kept connection is never closed from our side: nginx would
+ * answer requests under way on it with 502. A connection is freed after the
+ * turn in which its events were delivered.
+ */
+#include "config.h"
+
+#include "fcgi/front.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <fcgiapp.h>
+
+#include "base/bounds.h"
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "fcgi/records.h"
+
+/* nginx sends a request in one go; a second without its end is another kind of
+ * peer. */
+#define SLOW_AFTER_MS 1000
+/* A peer that dribbles would have us peek at the same bytes again and again. */
+#define MAX_PEEKS 64
+#define LINGER_MS 2000 /* as libfcgi's own */
+#define TICK_MS 100
+/* Per event, so that one peer does not keep the loop. */
+#define MAX_READS 16
+#define MAX_ACCEPTS 64
+#define ACCEPT_PAUSE_MS 100
+
+/* Edge-triggered where bytes stay in the socket, level where we take them. */
+#define EDGE (EV_READ | EV_CLOSED | EV_PERSIST | EV_ET)
+#define LEVEL (EV_READ | EV_PERSIST)
+
+enum conn_state {
+	CONN_IDLE,    /* on `idle`: nothing of a request seen */
+	CONN_PARTIAL, /* on `partial`: part of it is in the socket's buffer */
+	CONN_SLOW,    /* on `slow`: we take its bytes as they come */
+	CONN_INSIDE,  /* on `inside`: the handler has it */
+	CONN_LINGER,  /* on `linger`: answered; read empty, then closed */
+	CONN_DEAD,    /* on `dead`: closed; freed after this turn */
+};
+#define CONN_N_STATES 6
+
+static const char *const state_names[CONN_N_STATES] = {
+	"idle", "partial", "slow", "inside", "linger", "dead",
+};
+
+struct front_call { /* lies in its connection: one request at a time */
+	FCGX_Request request;
+	bool is_parsed; /* request holds libfcgi's streams */
+	bool is_odd;
+	enum front_body body_state;
+	struct buf body;
+};
+
+struct conn {
+	struct list node; /* the state's list */
+	enum conn_state state;
+	struct front *front;
+	struct event *event;
+	int fd;
+	unsigned n_peeks;
+	bool has_more;  /* the socket spoke while the handler had the call */
+	int64_t due_ms; /* when this state ends */
+	int64_t whole_due_ms; /* when the request must be whole */
+
+	/* slow lane */
+	struct records records;
+	struct buf params;
+	size_t reserved; /* of the front's bytes for slow bodies */
+
+	struct front_call call;
+};
+
+struct front {
+	struct event_base *base;
+	struct front_settings settings;
+	struct event *accept_event; /* NULL: stopped */
+	struct event *accept_timer;
+	struct event *tick;
+	struct event *reap;
+	struct list lists[CONN_N_STATES];
+	size_t n_conns;
+	size_t n_inside;
+	size_t slow_bytes;
+	struct buf params; /* scratch of the peek */
+	struct log_storm storm_full, storm_accept, storm_denied, storm_slow;
+	unsigned char scratch[BOUNDS_PEEK_BYTES];
+};
+
+static void on_readable(evutil_socket_t fd, short what, void *ctx);
+
+/* ---- states ---- */
+
+static bool
+state_is_inside(enum conn_state state)
+{
+	return state == CONN_PARTIAL || state == CONN_SLOW ||
+	       state == CONN_INSIDE;
+}
+
+static void
+start_tick(struct front *front)
+{
+	const struct timeval tv = { 0, TICK_MS * 1000 };
+	if (!event_pending(front->tick, EV_TIMEOUT, NULL))
+		event_add(front->tick, &tv);
+}
+
+/* The only place where a connection changes its state. */
+static void
+conn_become(struct conn *conn, enum conn_state state)
+{
+	struct front *front = conn->front;
+	if (state_is_inside(conn->state))
+		front->n_inside--;
+	if (state_is_inside(state))
+		front->n_inside++;
+	if (state != conn->state && state != CONN_DEAD)
+		log_debug("connection %d: %s after %s", conn->fd,
+			  state_names[state], state_names[conn->state]);
+	conn->state = state;
+	list_remove(&conn->node);
+	list_push_back(&front->lists[state], &conn->node);
+	if (state == CONN_PARTIAL || state == CONN_SLOW || state == CONN_LINGER)
+		start_tick(front);
+}
+
+static bool
+conn_listen(struct conn *conn, bool is_edge)
+{
+	short what = is_edge ? EDGE : LEVEL;
+	event_del(conn->event);
+	return event_assign(conn->event, conn->front->base, conn->fd, what,
+			    on_readable, conn) == 0 &&
+	       event_add(conn->event, NULL) == 0;
+}
+
+/* Room in the slow lane; a connection has one reservation. */
+static void
+release(struct conn *conn)
+{
+	conn->front->slow_bytes -= conn->reserved;
+	conn->reserved = 0;
+}
+
+static bool
+reserve(struct conn *conn, size_t bytes)
+{
+	struct front *front = conn->front;
+	unsigned n;
+	if (bytes <= BOUNDS_SLOW_BYTES - front->slow_bytes) {
+		conn->reserved = bytes;
+		front->slow_bytes += bytes;
+		return true;
+	}
+	if (log_storm_ok(&front->storm_slow, 10000, &n))
+		log_warn("the slow lane is full: a request is refused "
+			 "n_bytes=%zu n_suppressed=%u",
+			 front->slow_bytes, n);
+	return false;
+}
+
+static void
+forget_request(struct conn *conn)
+{
+	struct front_call *call = &conn->call;
+	if (call->is_parsed) {
+		call->request.ipcFd = -1;
+		call->request.detached = 1;
+		FCGX_Free(&call->request, 0);
+		call->is_parsed = false;
+	}
+	release(conn);
+	buf_fini(&call->body);
+	buf_fini(&conn->params);
+}
+
+/* conn is not to be touched by the caller afterwards, but is there until the
+ * end of the turn. */
+static void
+conn_kill(struct conn *conn)
+{
+	if (conn->state == CONN_DEAD)
+		return;
+	forget_request(conn);
+	/* before close(): the number may be taken again at once */
+	event_del(conn->event);
+	if (conn->fd >= 0)
+		close(conn->fd);
+	conn_become(conn, CONN_DEAD);
+	conn->fd = -1;
+	event_active(conn->front->reap, EV_TIMEOUT, 0);
+}
+
+static void
+conn_drop(struct conn *conn, const char *why)
+{
+	log_debug("connection %d dropped: reason=\"%s\"", conn->fd, why);
+	conn_kill(conn);
+}
+
+static void
+update_accept(struct front *front)
+{
+	if (front->accept_event == NULL)
+		return;
+	if (front->n_conns >= front->settings.max_connections) {
+		unsigned n;
+		event_del(front->accept_event);
+		if (log_storm_ok(&front->storm_full, 10000, &n))
+			log_warn("no connection more: all are in use n=%zu",
+				 front->n_conns);
+	} else if (!event_pending(front->accept_timer, EV_TIMEOUT, NULL)) {
+		event_add(front->accept_event, NULL);
+	}
+}
+
+static void
+on_reap(evutil_socket_t fd, short what, void *ctx)
+{
+	struct front *front = ctx;
+	struct list *node;
+	(void)fd;
+	(void)what;
+	while ((node = list_pop_front(&front->lists[CONN_DEAD])) != NULL) {
+		struct conn *conn = list_owner(node, struct conn, node);
+		event_free(conn->event);
+		free(conn);
+		front->n_conns--;
+	}
+	update_accept(front);
+}
+
+/* ---- a whole request, on its way to the handler ---- */
+
+static void
+begin_request(struct conn *conn, int64_t now_ms)
+{
+	conn->n_peeks = 0;
+	conn->due_ms = now_ms + SLOW_AFTER_MS;
+	conn->whole_due_ms = now_ms + conn->front->settings.request_timeout_ms;
+	if (conn->due_ms > conn->whole_due_ms)
+		conn->due_ms = conn->whole_due_ms;
+}
+
+/* libfcgi parses what lies ready at fd. On failure it has closed fd. */
+static bool
+parse_at(struct front_call *call, int fd)
+{
+	FCGX_InitRequest(&call->request, -1, 0);
+	call->request.ipcFd = fd;
+	call->request.keepConnection = 1; /* or it would close fd first */
+	call->request.detached = 1;       /* or it would linger */
+	if (FCGX_Accept_r(&call->request) != 0)
+		return false;
+	call->is_parsed = true;
+	return true;
+}
+
+static void
+hand_over(struct conn *conn)
+{
+	/* level-triggered, it would wake us for what must wait */
+	if (conn->state == CONN_SLOW)
+		event_del(conn->event);
+	conn_become(conn, CONN_INSIDE);
+	conn->front->settings.fn(conn->front->settings.ctx, &conn->call);
+}
+
+/* The request is whole in the socket's buffer, and nothing behind it. */
+static void
+take_whole(struct conn *conn, const struct records *records, bool is_odd)
+{
+	struct front_call *call = &conn->call;
+	if (!parse_at(call, conn->fd)) {
+		conn->fd = -1; /* closed by libfcgi */
+		conn_drop(conn, "libfcgi refused it");
+		return;
+	}
+	call->is_odd = is_odd;
+	buf_init(&call->body, records->n_body);
+	unsigned char *room;
+	if (buf_reserve(&call->body, records->n_body, &room) != HS_OK) {
+		conn_drop(conn, "no memory for the body");
+		return;
+	}
+	/* One byte more than there is, so that libfcgi takes the empty record
+	 * at the end, too. The room has it: buf keeps a NUL. */
+	int n = FCGX_GetStr((char *)room, (int)records->n_body + 1,
+			    call->request.in);
+	if (n != (int)records->n_body || FCGX_GetError(call->request.in) != 0) {
+		conn_drop(conn, "its body was cut");
+		return;
+	}
+	buf_commit(&call->body, records->n_body);
+	call->body_state = FRONT_BODY_WHOLE;
+	hand_over(conn);
+}
+
+/* ---- slow lane ---- */
+
+static void slow_read(struct conn *conn);
+
+static void
+become_slow(struct conn *conn)
+{
+	if (!reserve(conn, BOUNDS_PARAMS_BYTES)) {
+		conn_drop(conn, "the slow lane is full");
+		return;
+	}
+	records_init(&conn->records);
+	buf_init(&conn->params, BOUNDS_PARAMS_BYTES);
+	buf_init(&conn->call.body, 0);
+	conn->due_ms = conn->whole_due_ms;
+	conn_become(conn, CONN_SLOW);
+	if (!conn_listen(conn, false)) {
+		conn_drop(conn, "no event");
+		return;
+	}
+	slow_read(conn);
+}
+
+/* An anonymous file with the request but for its body; -1 with errno. */
+static int
+open_rebuilt(const struct conn *conn)
+{
+	struct buf bytes;
+	buf_init(&bytes, BOUNDS_PARAMS_BYTES + 1024);
+	int fd = -1;
+	if (records_rebuild(&conn->records, buf_span(&conn->params), &bytes) !=
+	    HS_OK)
+		goto out;
+	fd = memfd_create("hooksync-request", MFD_CLOEXEC);
+	if (fd < 0)
+		goto out;
+	if (pwrite(fd, bytes.data, bytes.len, 0) != (ssize_t)bytes.len) {
+		close(fd);
+		fd = -1;
+	}
+out:
+	buf_fini(&bytes);
+	return fd;
+}
+
+/* The parameters are whole: parse them, and ask how much body to take. False
+ * when the connection was dropped or handed over. */
+static bool
+slow_head(struct conn *conn)
+{
+	struct front *front = conn->front;
+	struct front_call *call = &conn->call;
+	enum records_params params =
+		records_params_check(buf_span(&conn->params));
+	if (params == RECORDS_PARAMS_BROKEN) {
+		conn_drop(conn, "its parameters are broken");
+		return false;
+	}
+	int fd = open_rebuilt(conn);
+	if (fd < 0) {
+		log_warn("no anonymous file for a slow request: reason=\"%s\"",
+			 strerror(errno));
+		conn_drop(conn, "no anonymous file");
+		return false;
+	}
+	if (!parse_at(call, fd)) {
+		conn_drop(conn, "libfcgi refused it");
+		return false;
+	}
+	close(fd);
+	call->request.ipcFd = conn->fd;
+	call->request.keepConnection = conn->records.is_kept;
+	call->is_odd = params == RECORDS_PARAMS_ODD;
+	buf_fini(&conn->params);
+	release(conn);
+
+	int64_t limit =
+		front->settings.limit(front->settings.ctx, call->request.envp);
+	if (limit < 0) {
+		call->body_state = FRONT_BODY_UNWANTED;
+		hand_over(conn);
+		return false;
+	}
+	if (!reserve(conn, (size_t)limit)) {
+		call->body_state = FRONT_BODY_NO_ROOM;
+		hand_over(conn);
+		return false;
+	}
+	buf_init(&call->body, conn->reserved);
+	return true;
+}
+
+/* What the peer sent so far goes through the walk; exactly the bytes of this
+ * request are taken off the socket. False when the connection has gone on to
+ * another state. */
+static bool
+slow_feed(struct conn *conn, size_t n)
+{
+	struct front *front = conn->front;
+	size_t at = 0;
+	enum records_verdict verdict = RECORDS_MORE;
+	const char *why = NULL;
+	while (at < n && verdict != RECORDS_WHOLE) {
+		size_t used;
+		verdict = records_feed(&conn->records, front->scratch + at,
+				       n - at, &conn->params, &conn->call.body,
+				       &used);
+		at += used;
+		if (verdict == RECORDS_BAD) {
+			why = conn->records.why;
+			break;
+		}
+		if (verdict != RECORDS_HEAD)
+			continue;
+		/* taken before the head is judged: an answer may end it */
+		if (recv(conn->fd, front->scratch, at, MSG_DONTWAIT) !=
+		    (ssize_t)at) {
+			conn_drop(conn, "bytes it had shown are gone");
+			return false;
+		}
+		return slow_head(conn);
+	}
+	if (recv(conn->fd, front->scratch, at, MSG_DONTWAIT) != (ssize_t)at) {
+		conn_drop(conn, "bytes it had shown are gone");
+		return false;
+	}
+	if (why != NULL && conn->records.phase == RECORDS_IN_BODY) {
+		conn->call.body_state = FRONT_BODY_TOO_LONG;
+		hand_over(conn);
+		return false;
+	}
+	if (why != NULL) {
+		conn_drop(conn, why);
+		return false;
+	}
+	if (verdict == RECORDS_WHOLE) {
+		conn->call.body_state = FRONT_BODY_WHOLE;
+		hand_over(conn);
+		return false;
+	}
+	return true;
+}
+
+static void
+slow_read(struct conn *conn)
+{
+	struct front *front = conn->front;
+	for (int i = 0; i < MAX_READS; i++) {
+		ssize_t n =
+			recv(conn->fd, front->scratch, sizeof(front->scratch),
+			     MSG_PEEK | MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return;
+		if (n <= 0) {
+			conn_drop(conn, "the peer left half-way");
+			return;
+		}
+		if (!slow_feed(conn, (size_t)n))
+			return;
+	}
+}
+
+/* ---- the ordinary way ---- */
+
+/* libfcgi answers a management record (FCGI_GET_VALUES); it reads it from, and
+ * writes to, a pair of sockets of ours, so that it need not wait. */
+static bool
+answer_management(struct conn *conn, const unsigned char *record, size_t len)
+{
+	int pair[2];
+	unsigned char answer[128];
+	bool is_good = false;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+		return false;
+	if (send(pair[0], record, len, MSG_NOSIGNAL) == (ssize_t)len &&
+	    shutdown(pair[0], SHUT_WR) == 0) {
+		struct front_call call = { .is_parsed = false };
+		/* it answers, finds no request behind, and closes its end */
+		if (parse_at(&call, pair[1])) {
+			FCGX_Free(&call.request, 1);
+		} else {
+			ssize_t n = recv(pair[0], answer, sizeof(answer),
+					 MSG_DONTWAIT);
+			is_good =
+				n > 0 && send(conn->fd, answer, (size_t)n,
+					      MSG_DONTWAIT | MSG_NOSIGNAL) == n;
+		}
+	} else {
+		close(pair[1]);
+	}
+	close(pair[0]);
+	return is_good;
+}
+
+/* True when the connection may be peeked at again. */
+static bool
+take_management(struct conn *conn, size_t n, size_t len)
+{
+	if (n < len) {
+		if (conn->state == CONN_IDLE) {
+			begin_request(conn, clock_mono_ms());
+			conn_become(conn, CONN_PARTIAL);
+		}
+		return false;
+	}
+	if (!answer_management(conn, conn->front->scratch, len)) {
+		conn_drop(conn, "a management record without answer");
+		return false;
+	}
+	if (recv(conn->fd, conn->front->scratch, len, MSG_DONTWAIT) !=
+	    (ssize_t)len) {
+		conn_drop(conn, "bytes it had shown are gone");
+		return false;
+	}
+	conn_become(conn, CONN_IDLE);
+	return true;
+}
+
+static void
+judge(struct conn *conn, size_t n)
+{
+	struct front *front = conn->front;
+	struct records records;
+	size_t used = 0;
+	enum records_verdict verdict = RECORDS_MORE;
+
+	records_init(&records);
+	buf_reset(&front->params);
+	for (size_t at = 0;
+	     at < n && verdict != RECORDS_WHOLE && verdict != RECORDS_BAD;
+	     at = used) {
+		size_t step;
+		verdict = records_feed(&records, front->scratch + at, n - at,
+				       &front->params, NULL, &step);
+		used = at + step;
+	}
+	if (verdict == RECORDS_BAD) {
+		conn_drop(conn, records.why);
+		return;
+	}
+	if (conn->state == CONN_IDLE) {
+		begin_request(conn, clock_mono_ms());
+		conn_become(conn, CONN_PARTIAL);
+	}
+	if (verdict == RECORDS_WHOLE && used == n) {
+		enum records_params params =
+			records_params_check(buf_span(&front->params));
+		if (params == RECORDS_PARAMS_BROKEN)
+			conn_drop(conn, "its parameters are broken");
+		else
+			take_whole(conn, &records,
+				   params == RECORDS_PARAMS_ODD);
+		return;
+	}
+	/* Bytes behind the end: libfcgi would read and lose them. */
+	if (verdict == RECORDS_WHOLE || n == sizeof(front->scratch) ||
+	    ++conn->n_peeks > MAX_PEEKS)
+		become_slow(conn);
+}
+
+static void
+peek(struct conn *conn)
+{
+	struct front *front = conn->front;
+	for (int i = 0; i < MAX_READS; i++) {
+		ssize_t n =
+			recv(conn->fd, front->scratch, sizeof(front->scratch),
+			     MSG_PEEK | MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return;
+		if (n <= 0) {
+			conn_drop(conn, conn->state == CONN_IDLE
+						? "the peer left"
+						: "the peer left half-way");
+			return;
+		}
+		size_t len;
+		enum hs_err err =
+			records_management(front->scratch, (size_t)n, &len);
+		if (err == HS_TOO_BIG) {
+			conn_drop(conn, "a management record too long");
+			return;
+		}
+		if (err == HS_OK && len > 0) {
+			if (!take_management(conn, (size_t)n, len))
+				return;
+			continue;
+		}
+		judge(conn, (size_t)n);
+		return;
+	}
+	conn_drop(conn, "nothing but management records");
+}
+
+static void
+drain(struct conn *conn)
+{
+	struct front *front = conn->front;
+	for (int i = 0; i < MAX_READS; i++) {
+		ssize_t n = recv(conn->fd, front->scratch,
+				 sizeof(front->scratch), MSG_DONTWAIT);
+		if (n > 0 || (n < 0 && errno == EINTR))
+			continue;
+		if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
+			conn_kill(conn);
+		return;
+	}
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *ctx)
+{
+	struct conn *conn = ctx;
+	(void)fd;
+	/* the edge of the peer's leaving comes once, maybe with its last
+	 * request: look again after the answer */
+	if (what & EV_CLOSED)
+		conn->has_more = true;
+	switch (conn->state) {
+	case CONN_IDLE:
+	case CONN_PARTIAL:
+		peek(conn);
+		break;
+	case CONN_SLOW:
+		slow_read(conn);
+		break;
+	case CONN_INSIDE:
+		conn->has_more = true;
+		break;
+	case CONN_LINGER:
+		drain(conn);
+		break;
+	case CONN_DEAD:
+		break;
+	}
+}
+
+/* ---- deadlines ---- */
+
+static void
+on_tick(evutil_socket_t fd, short what, void *ctx)
+{
+	struct front *front = ctx;
+	int64_t now_ms = clock_mono_ms();
+	(void)fd;
+	(void)what;
+	/* Each list is in the order of its deadlines but for a few
+	 * milliseconds: what enters it has the same time left. */
+	list_each_safe(node, &front->lists[CONN_PARTIAL]) {
+		struct conn *conn = list_owner(node, struct conn, node);
+		if (conn->due_ms <= now_ms)
+			become_slow(conn);
+	}
+	list_each_safe(slow, &front->lists[CONN_SLOW]) {
+		struct conn *conn = list_owner(slow, struct conn, node);
+		if (conn->due_ms <= now_ms)
+			conn_drop(conn, "the request was not whole in time");
+	}
+	list_each_safe(linger, &front->lists[CONN_LINGER]) {
+		struct conn *conn = list_owner(linger, struct conn, node);
+		if (conn->due_ms <= now_ms)
+			conn_kill(conn);
+	}
+	if (!list_is_empty(&front->lists[CONN_PARTIAL]) ||
+	    !list_is_empty(&front->lists[CONN_SLOW]) ||
+	    !list_is_empty(&front->lists[CONN_LINGER]))
+		start_tick(front);
+}
+
+/* ---- accepting ---- */
+
+/* libfcgi asks this only in its own accept. */
+static bool
+peer_is_welcome(const struct front *front, const struct sockaddr_storage *peer)
+{
+	char text[INET6_ADDRSTRLEN] = "";
+	const char *list = front->settings.web_server_addrs;
+	if (list == NULL || peer->ss_family == AF_UNIX)
+		return true;
+	if (peer->ss_family == AF_INET) {
+		const struct sockaddr_in *in = (const void *)peer;
+		inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
+	} else if (peer->ss_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const void *)peer;
+		if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+			inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], text,
+				  sizeof(text));
+		else
+			inet_ntop(AF_INET6, &in6->sin6_addr, text,
+				  sizeof(text));
+	}
+	if (text[0] == '\0')
+		return false;
+	for (const char *at = list; *at != '\0';) {
+		size_t len = strcspn(at, ", ");
+		if (len > 0 && span_is(span_of(at, len), text))
+			return true;
+		at += len;
+		at += strspn(at, ", ");
+	}
+	return false;
+}
+
+static void
+conn_new(struct front *front, int fd, bool is_tcp)
+{
+	struct conn *conn = xcalloc(1, sizeof(*conn));
+	const int on = 1;
+	if (is_tcp)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	list_init(&conn->node);
+	conn->front = front;
+	conn->fd = fd;
+	buf_init(&conn->params, 0);
+	buf_init(&conn->call.body, 0);
+	conn->event = event_new(front->base, fd, EDGE, on_readable, conn);
+	front->n_conns++;
+	conn_become(conn, CONN_IDLE);
+	if (conn->event == NULL)
+		log_fatal(71, "no event for a connection: out of memory");
+	if (event_add(conn->event, NULL) != 0)
+		conn_drop(conn, "no event");
+}
+
+static void
+pause_accept(struct front *front, int error)
+{
+	const struct timeval tv = { 0, ACCEPT_PAUSE_MS * 1000 };
+	unsigned n;
+	if (log_storm_ok(&front->storm_accept, 10000, &n))
+		log_warn("cannot accept: reason=\"%s\" n_suppressed=%u",
+			 strerror(error), n);
+	if (front->accept_event != NULL) {
+		event_del(front->accept_event);
+		event_add(front->accept_timer, &tv);
+	}
+}
+
+static void
+on_acceptable(evutil_socket_t listen_fd, short what, void *ctx)
+{
+	struct front *front = ctx;
+	(void)what;
+	for (int i = 0; i < MAX_ACCEPTS; i++) {
+		struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
+		socklen_t peer_len = sizeof(peer);
+		if (front->n_conns >= front->settings.max_connections)
+			break;
+		int fd = accept4(listen_fd, (struct sockaddr *)&peer, &peer_len,
+				 SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0) {
+			if (errno == EINTR || errno == ECONNABORTED)
+				continue;
+			if (errno != EAGAIN && errno != EWOULDBLOCK)
+				pause_accept(front, errno);
+			break;
+		}
+		if (!peer_is_welcome(front, &peer)) {
+			unsigned n;
+			if (log_storm_ok(&front->storm_denied, 10000, &n))
+				log_warn("a peer is not in "
+					 "FCGI_WEB_SERVER_ADDRS: closed "
+					 "n_suppressed=%u",
+					 n);
+			close(fd);
+			continue;
+		}
+		conn_new(front, fd, peer.ss_family != AF_UNIX);
+	}
+	update_accept(front);
+}
+
+static void
+on_accept_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	update_accept(ctx);
+}
+
+/* ---- public ---- */
+
+struct front *
+front_new(struct event_base *base, const struct front_settings *settings)
+{
+	struct front *front = xcalloc(1, sizeof(*front));
+	if (FCGX_Init() != 0)
+		log_fatal(71, "libfcgi does not start");
+	front->base = base;
+	front->settings = *settings;
+	for (int i = 0; i < CONN_N_STATES; i++)
+		list_init(&front->lists[i]);
+	buf_init(&front->params, BOUNDS_PARAMS_BYTES);
+	evutil_make_socket_nonblocking(settings->listen_fd);
+	front->accept_event =
+		event_new(base, settings->listen_fd, EV_READ | EV_PERSIST,
+			  on_acceptable, front);
+	front->accept_timer = event_new(base, -1, 0, on_accept_timer, front);
+	front->tick = event_new(base, -1, 0, on_tick, front);
+	front->reap = event_new(base, -1, 0, on_reap, front);
+	if (front->accept_event == NULL || front->accept_timer == NULL ||
+	    front->tick == NULL || front->reap == NULL ||
+	    event_add(front->accept_event, NULL) != 0)
+		log_fatal(71, "no events for the socket: out of memory");
+	return front;
+}
+
+void
+front_free(struct front *front)
+{
+	if (front == NULL)
+		return;
+	if (front->accept_event != NULL)
+		event_free(front->accept_event);
+	front->accept_event = NULL;
+	for (int i = 0; i < CONN_DEAD; i++) {
+		list_each_safe(node, &front->lists[i])
+			conn_kill(list_owner(node, struct conn, node));
+	}
+	on_reap(-1, 0, front);
+	event_free(front->accept_timer);
+	event_free(front->tick);
+	event_free(front->reap);
+	buf_fini(&front->params);
+	free(front);
+}
+
+void
+front_stop(struct front *front)
+{
+	if (front->accept_event == NULL)
+		return;
+	event_free(front->accept_event);
+	front->accept_event = NULL;
+	event_del(front->accept_timer);
+	on_acceptable(front->settings.listen_fd, EV_READ, front);
+}
+
+size_t
+front_n_inside(const struct front *front)
+{
+	return front->n_inside;
+}
+
+char *const *
+front_env(const struct front_call *call)
+{
+	return call->request.envp;
+}
+
+bool
+front_env_is_odd(const struct front_call *call)
+{
+	return call->is_odd;
+}
+
+struct span
+front_body(const struct front_call *call)
+{
+	return buf_span(&call->body);
+}
+
+enum front_body
+front_body_state(const struct front_call *call)
+{
+	return call->body_state;
+}
+
+void
+front_answer(struct front_call *call, struct span bytes)
+{
+	struct conn *conn = list_owner(call, struct conn, call);
+	log_assert(conn->state == CONN_INSIDE);
+	bool is_whole = call->body_state == FRONT_BODY_WHOLE;
+	FCGX_PutStr((const char *)bytes.ptr, (int)bytes.len, call->request.out);
+	if (!is_whole)
+		call->request.keepConnection = 1; /* ours to close */
+	call->request.detached = 1;
+	FCGX_Finish_r(&call->request);
+	call->is_parsed = false;
+	bool is_open = call->request.ipcFd >= 0;
+	forget_request(conn);
+	if (!is_open) {
+		/* closed by libfcgi a moment ago; conn_kill takes the event
+		 * away before anybody can open that number again */
+		conn->fd = -1;
+		conn_kill(conn);
+		return;
+	}
+	if (!is_whole) {
+		/* its body is still on the way */
+		shutdown(conn->fd, SHUT_WR);
+		conn->due_ms = clock_mono_ms() + LINGER_MS;
+		conn_become(conn, CONN_LINGER);
+		if (!conn_listen(conn, false))
+			conn_kill(conn);
+		return;
+	}
+	conn_become(conn, CONN_IDLE);
+	bool has_more = conn->has_more;
+	conn->has_more = false;
+	if (has_more || event_get_events(conn->event) != EDGE) {
+		/* added anew, it tells of what is there already */
+		if (!conn_listen(conn, true))
+			conn_kill(conn);
+	}
+}
