@@ -1,0 +1,77 @@
+/*
+ * ident: any bytes a sender may put into its delivery id end up as a harmless
+ * id: no ':' (BullMQ's separator), not only digits (its own counter's ids), none
+ * of the queue's suffixes. The endpoint in front keeps two senders apart that
+ * count alike.
+ */
+#include "fcgi/ident.h"
+
+#include <ctype.h>
+
+#include "base/bounds.h"
+#include "base/codec.h"
+#include "base/digest.h"
+#include "queue/keys.h"
+
+#define DRAWN_BYTES 16
+
+enum hs_err
+ident_delivery(const struct endpoint *endpoint, const struct request *request,
+	       struct span *delivery)
+{
+	int n;
+	const char *name = endpoint->delivery_header;
+	*delivery = (struct span){ NULL, 0 };
+	if (name == NULL)
+		name = signature_delivery_header(endpoint->scheme);
+	if (name == NULL)
+		return HS_OK;
+	*delivery = request_header(request, name, &n);
+	return n > 1 ? HS_INVALID : HS_OK;
+}
+
+static bool
+is_plain(struct span delivery)
+{
+	if (delivery.len > BOUNDS_DELIVERY_ID_BYTES)
+		return false;
+	for (size_t i = 0; i < delivery.len; i++) {
+		unsigned char c = delivery.ptr[i];
+		if (!isalnum(c) && c != '.' && c != '_' && c != '-')
+			return false;
+	}
+	return true;
+}
+
+static enum hs_err
+add_id(const char *endpoint_name, struct span delivery, bool is_hex,
+       struct buf *out)
+{
+	enum hs_err err = buf_addf(out, "%s-", endpoint_name);
+	if (err != HS_OK)
+		return err;
+	return is_hex ? codec_hex_encode(delivery, out)
+		      : buf_add_span(out, delivery);
+}
+
+enum hs_err
+ident_job_id(const char *endpoint_name, struct span delivery, struct buf *out)
+{
+	unsigned char bytes[DIGEST_SHA256_BYTES];
+	size_t start = out->len;
+	if (delivery.len == 0) {
+		digest_random(bytes, DRAWN_BYTES);
+		return add_id(endpoint_name, span_of(bytes, DRAWN_BYTES), true,
+			      out);
+	}
+	if (is_plain(delivery)) {
+		enum hs_err err = add_id(endpoint_name, delivery, false, out);
+		if (err != HS_OK ||
+		    keys_job_id_is_valid(
+			    span_of(out->data + start, out->len - start)))
+			return err;
+		out->len = start;
+	}
+	digest_sha256(delivery, bytes);
+	return add_id(endpoint_name, span_of(bytes, sizeof(bytes)), true, out);
+}
