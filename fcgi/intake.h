@@ -1,0 +1,25 @@
+/*
+ * intake: journey 1, top to bottom: a delivery becomes a job, or is refused.
+ *
+ * Each request that front hands over is answered exactly once. Thread: the
+ * loop's.
+ */
+#ifndef FCGI_INTAKE_H
+#define FCGI_INTAKE_H
+
+#include "conf/conf.h"
+#include "fcgi/enqueuer.h"
+#include "fcgi/front.h"
+
+struct intake;
+
+/* Keeps a reference to conf; borrows the enqueuer. */
+struct intake *intake_new(struct conf *conf, struct enqueuer *enqueuer);
+/* Only when nothing is parked any more. */
+void intake_free(struct intake *intake);
+
+/* For front_settings, with the intake as ctx. */
+void intake_take(void *intake, struct front_call *call);
+int64_t intake_limit(void *intake, char *const *env);
+
+#endif
