@@ -11,6 +11,7 @@ AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; 
 
 include tests/lib/local.mk
 include tests/it/local.mk
+include tests/compat/local.mk
 
 #: make check        every test that needs no npm packages, within two minutes
 #: make check-asan   the same, built with AddressSanitizer and UBSan
@@ -55,7 +56,7 @@ style:
 		xargs shellcheck
 
 clean-local:
-	rm -rf check-asan.build check-tsan.build
+	rm -rf check-asan.build check-tsan.build check-node.build
 
 EXTRA_DIST += .shellcheckrc tests/tsan.supp tests/valgrind.supp
 .PHONY: check-asan check-tsan check-valgrind style

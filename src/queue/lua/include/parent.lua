@@ -139,13 +139,16 @@ local function parent_child_gone(parent, key)
 	end
 end
 
--- A finished child runs again: its parent waits for it again.
+-- A finished child runs again: a parent that has noted its end waits for it
+-- again.
 local function parent_child_back(parent, key)
 	if redis.call('EXISTS', parent.key) == 0 then
 		return
 	end
-	redis.call('HDEL', parent.key .. ':processed', key)
-	redis.call('HDEL', parent.key .. ':failed', key)
-	redis.call('ZREM', parent.key .. ':unsuccessful', key)
-	redis.call('SADD', parent.key .. ':dependencies', key)
+	local n_noted = redis.call('HDEL', parent.key .. ':processed', key)
+		+ redis.call('HDEL', parent.key .. ':failed', key)
+		+ redis.call('ZREM', parent.key .. ':unsuccessful', key)
+	if n_noted > 0 then
+		redis.call('SADD', parent.key .. ':dependencies', key)
+	end
 end

@@ -1,0 +1,29 @@
+# compat: the published BullMQ as the oracle. npm's packages go to the build
+# folder; `make check` needs none of this.
+
+check_PROGRAMS += tests/lib/queue_peer
+tests_lib_queue_peer_SOURCES = tests/lib/queue_peer.c
+tests_lib_queue_peer_LDADD = libhooksync.a $(HS_LIBS)
+
+compat_tests = %D%/operations.test.mjs %D%/programs.test.mjs
+compat_files = $(compat_tests) \
+	%D%/package.json %D%/package-lock.json %D%/stage.mjs
+EXTRA_DIST += $(compat_files)
+
+NPM = npm
+NODE = node
+# one of them: make check-node NODE_TESTS=operations.test.mjs
+NODE_TESTS = *.test.mjs
+
+#: make check-node   against npm's bullmq (needs node, npm and their network)
+check-node: all tests/lib/queue_peer$(EXEEXT) tests/lib/mock$(EXEEXT)
+	$(MKDIR_P) $@.build
+	cd $(srcdir) && cp $(compat_files) '$(abs_builddir)'/$@.build/
+	cd $@.build && { cmp -s package-lock.json installed.json || { \
+		$(NPM) ci --ignore-scripts --no-audit --no-fund && \
+		cp package-lock.json installed.json; }; }
+	$(AM_TESTS_ENVIRONMENT) cd $@.build && \
+		QUEUE_PEER='$(abs_builddir)/tests/lib/queue_peer$(EXEEXT)' \
+		$(NODE) --test $(NODE_TESTS)
+
+.PHONY: check-node
