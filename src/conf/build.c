@@ -59,8 +59,21 @@ build_is_said(struct build *build, const char *group, const char *key)
 const char *
 build_origin(struct build *build, const char *group)
 {
-	struct setting *setting = settings_find(build->settings, group);
-	return setting ? setting->origin : build->conf->path;
+	char *name = xstrdup(group);
+	const char *origin = build->conf->path;
+	for (;;) {
+		struct setting *setting = settings_find(build->settings, name);
+		if (setting && setting->level != SETTING_DEFAULT) {
+			origin = setting->origin;
+			break;
+		}
+		char *dot = strrchr(name, '.');
+		if (!dot)
+			break;
+		*dot = '\0';
+	}
+	free(name);
+	return origin;
 }
 
 static const char *

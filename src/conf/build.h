@@ -55,7 +55,7 @@ char *build_text_or(struct build *build, const char *group, const char *key,
 		    const char *text);
 /* Was anything said, though it be wrong? */
 bool build_is_said(struct build *build, const char *group, const char *key);
-/* Where a group stands, for what is missing in it. */
+/* Where a group, or the nearest one around it, stands: for what is missing. */
 const char *build_origin(struct build *build, const char *group);
 
 /* The next member of a section ("services") from *place on: the whole name of

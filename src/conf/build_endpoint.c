@@ -173,7 +173,8 @@ take_endpoint(struct build *build, const char *group)
 	endpoint->queue =
 		build_text_or(build, group, "queue", build->conf->queue.name);
 	build_check_name(build, group, "job", endpoint->job);
-	build_check_queue_name(build, group, "queue", endpoint->queue);
+	if (build_is_said(build, group, "queue"))
+		build_check_queue_name(build, group, "queue", endpoint->queue);
 	take_fields(build, group, endpoint);
 	take_verify(build, group, endpoint);
 

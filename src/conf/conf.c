@@ -143,7 +143,7 @@ explain(const struct reader *reader, const config_t *config, struct span text)
 	}
 	scan_show_line(text, line, &shown, &hint);
 	finding_error(reader->findings, origin, NULL,
-		      "%s, here or just before: %s%s%s%s",
+		      "%s here or just before: %s%s%s%s",
 		      config_error_text(config) ? config_error_text(config)
 						: "syntax error",
 		      buf_text(&shown), hint ? " (" : "", hint ? hint : "",

@@ -18,3 +18,29 @@ libhooksync_a_SOURCES += \
 	%D%/setting.c %D%/setting.h \
 	%D%/table.c %D%/table.h \
 	%D%/url.c %D%/url.h
+
+if HAVE_CMOCKA
+conf_tests = \
+	tests/unit/conf_test \
+	tests/unit/endpoint_test \
+	tests/unit/route_test \
+	tests/unit/secret_test \
+	tests/unit/table_test \
+	tests/unit/url_test
+check_PROGRAMS += $(conf_tests)
+TESTS += $(conf_tests)
+
+conf_test_libs = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
+tests_unit_conf_test_SOURCES = tests/unit/conf_test.c
+tests_unit_conf_test_LDADD = $(conf_test_libs)
+tests_unit_endpoint_test_SOURCES = tests/unit/endpoint_test.c
+tests_unit_endpoint_test_LDADD = $(conf_test_libs)
+tests_unit_route_test_SOURCES = tests/unit/route_test.c
+tests_unit_route_test_LDADD = $(conf_test_libs)
+tests_unit_secret_test_SOURCES = tests/unit/secret_test.c
+tests_unit_secret_test_LDADD = $(conf_test_libs)
+tests_unit_table_test_SOURCES = tests/unit/table_test.c
+tests_unit_table_test_LDADD = $(conf_test_libs)
+tests_unit_url_test_SOURCES = tests/unit/url_test.c
+tests_unit_url_test_LDADD = $(conf_test_libs)
+endif

@@ -1,9 +1,9 @@
 /*
  * scan: a look at a settings file before libconfig reads it.
  *
- * libconfig 1.5 turns 3000000000 into -1294967296, cuts a text at "\x00", and
- * prints a backslash in an include's name to standard output. None of it can be
- * seen afterwards. So a small scanner goes through the text first: it knows
+ * libconfig 1.5 turns 3000000000 into -1294967296, cuts a text at "\x00", takes
+ * a comment without end for the rest of the file, and prints a backslash in an
+ * include's name to standard output. None of it can be seen afterwards. So a small scanner goes through the text first: it knows
  * strings, comments, names, braces and @include, just enough to name the
  * setting and the line. It accepts more than libconfig does; grammar is
  * libconfig's business.
@@ -99,8 +99,9 @@ skip_comment(struct place *place)
 }
 
 static void
-skip_block_comment(struct place *place)
+skip_block_comment(struct scan *scan, struct place *place)
 {
+	struct place start = *place;
 	place->at += 2;
 	for (; place->at < place->end; place->at++) {
 		if (*place->at == '\n')
@@ -111,6 +112,11 @@ skip_block_comment(struct place *place)
 			return;
 		}
 	}
+	free(scan->name);
+	scan->name = NULL;
+	refuse(scan, &start,
+	       "a comment that begins here never ends: the rest of the file "
+	       "would be left out; write */ behind it");
 }
 
 static void
@@ -274,7 +280,7 @@ scan_file(struct scan *scan, struct span text, const char *path, unsigned depth)
 		if (c == '#' || (c == '/' && next == '/')) {
 			skip_comment(&place);
 		} else if (c == '/' && next == '*') {
-			skip_block_comment(&place);
+			skip_block_comment(scan, &place);
 		} else if (c == '"') {
 			skip_string(scan, &place);
 		} else if (is_name_start(c)) {
@@ -389,8 +395,8 @@ scan_show_line(struct span text, unsigned line, struct buf *out,
 
 	*hint = guess(shown);
 	if (len == 0) {
-		buf_notef(out, "(an empty line)");
-		*hint = "is a quote, a brace or a semicolon missing before?";
+		buf_notef(out, "an empty line or the end of the file");
+		*hint = "is a quote, a brace or a semicolon missing?";
 		return;
 	}
 	char *equals = strpbrk(shown, "=:");
@@ -398,7 +404,7 @@ scan_show_line(struct span text, unsigned line, struct buf *out,
 		/* no sign, or a value that runs on from a line above: nothing
 		 * of it is shown */
 		if (!equals || memchr(shown, '"', (size_t)(equals - shown))) {
-			buf_notef(out, "(not shown: may be secret)");
+			buf_notef(out, "a line that may hold a secret");
 			return;
 		}
 		equals[1] = '\0';

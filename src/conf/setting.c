@@ -13,6 +13,7 @@
 
 #include "base/bounds.h"
 #include "base/doc.h"
+#include "base/log.h"
 #include "base/num.h"
 
 #include "conf/nearest.h"
@@ -273,7 +274,7 @@ wrong_type(const struct check *check, const struct setting_value *value)
 	};
 	char show[256];
 	finding_error(check->findings, check->origin, check->name,
-		      "must be %s, not %s: write %s",
+		      "must be %s, not %s: write for example %s",
 		      wants[check->option->type], kinds[value->kind],
 		      example(check, show, sizeof(show)));
 }
@@ -300,16 +301,22 @@ check_choice(const struct check *check, const char *text)
 {
 	struct nearest nearest = { .word = text };
 	char *words = xstrdup(check->option->choices);
+	char listed[128] = "";
+	size_t used = 0;
 	for (char *word = words; word;) {
 		char *space = strchr(word, ' ');
 		if (space)
 			*space++ = '\0';
 		nearest_offer(&nearest, word);
+		used += (size_t)snprintf(listed + used, sizeof(listed) - used,
+					 "%s\"%s\"", used > 0 ? ", " : "",
+					 word);
+		log_assert(used < sizeof(listed));
 		word = space;
 	}
 	finding_error(check->findings, check->origin, check->name,
-		      "is none of: %s%s%s%s", check->option->choices,
-		      nearest.best ? "; did you mean \"" : "",
+		      "\"%.*s\" is none of %s%s%s%s", SHOWN_BYTES, text, listed,
+		      nearest.best ? ": did you mean \"" : "",
 		      nearest.best ? nearest.best : "",
 		      nearest.best ? "\"?" : "");
 	free(words);
