@@ -1,1 +1,24 @@
-# filled by its room
+# The worker: all but main.c in a library, so that tests can link its rooms.
+noinst_LIBRARIES += libworker.a
+libworker_a_SOURCES = \
+	%D%/attempt.c %D%/attempt.h \
+	%D%/gate.c %D%/gate.h \
+	%D%/lease.c %D%/lease.h \
+	%D%/map.c %D%/map.h \
+	%D%/map_jq.c %D%/map_jq.h \
+	%D%/outcome.c %D%/outcome.h \
+	%D%/plan.c %D%/plan.h \
+	%D%/pump.c %D%/pump.h \
+	%D%/rehearsal.c %D%/rehearsal.h \
+	%D%/request.c %D%/request.h \
+	%D%/roster.c %D%/roster.h \
+	%D%/settle.c %D%/settle.h \
+	%D%/shift.c %D%/shift.h \
+	%D%/source.c %D%/source.h \
+	%D%/stats.c %D%/stats.h \
+	%D%/target.c %D%/target.h
+WORKER_LIBS = libworker.a libhooksync.a $(JQ_LIBS) $(CURL_LIBS) $(HS_LIBS)
+
+sbin_PROGRAMS += hooksync-worker
+hooksync_worker_SOURCES = %D%/main.c
+hooksync_worker_LDADD = $(WORKER_LIBS)

@@ -1,0 +1,93 @@
+/*
+ * gate: the door to one service: how many requests may be inside at once, and
+ * whether the service may be bothered at all just now.
+ *
+ * A gate is open, or paused until a time. What paused it decides what happens
+ * then: after a Retry-After it is simply open; after a refusal of our
+ * credentials, or too many `gone` in a row, one request is let through as a
+ * probe, and only its success opens the gate; else the pause grows (60 s to
+ * 5 min). After reopening, the requests at once grow from one.
+ *
+ *	OPEN --- Retry-After ---> PAUSED (RETRY_AFTER) --- time ---> OPEN
+ *	OPEN --- 401, 403, TLS -> PAUSED (DENIED) --- time ---> probe --+-> OPEN
+ *	OPEN --- n gone --------> PAUSED (GONE) ----- time ---> probe --+
+ *	               PAUSED, longer <--- probe fails or says nothing -+
+ *
+ * Pure: no loop, no I/O; the caller brings the time (monotonic ms) and calls
+ * gate_next() once per turn until it returns NULL. Thread: one.
+ */
+#ifndef WORKER_GATE_H
+#define WORKER_GATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+
+enum gate_cause {
+	GATE_OPEN,
+	GATE_RETRY_AFTER,
+	GATE_DENIED,
+	GATE_GONE,
+};
+
+enum gate_answer {
+	GATE_GO,   /* the ticket holds a slot */
+	GATE_WAIT, /* it stands in line; gate_next() will name it */
+	GATE_SHUT, /* not now: come back in gate_wait_ms() */
+};
+
+enum gate_verdict {
+	GATE_SAYS_FOUND,   /* a fetch found its object */
+	GATE_SAYS_GONE,    /* a fetch did not */
+	GATE_SAYS_FINE,    /* another answer of a working service */
+	GATE_SAYS_TROUBLE, /* no answer, or 5xx */
+	GATE_SAYS_DENIED,  /* credentials or certificate */
+};
+
+struct gate;
+
+struct gate_ticket { /* embedded in an attempt; gate's own while in use */
+	struct list node;
+	struct gate *gate; /* NULL: not at a gate */
+	bool is_inside;    /* holds a slot; else it waits in line */
+	bool is_probe;
+	bool is_fetch;
+};
+
+/* name is borrowed for the gate's life. gone_limit 0: never shuts for `gone`. */
+struct gate *gate_new(const char *name, int64_t concurrency,
+		      int64_t gone_limit);
+void gate_free(struct gate *gate); /* no ticket may be left */
+const char *gate_name(const struct gate *gate);
+
+void gate_ticket_init(struct gate_ticket *ticket);
+enum gate_answer gate_enter(struct gate *gate, struct gate_ticket *ticket,
+			    bool is_fetch, int64_t now_ms);
+/* Out of the line, or out of the house; nothing for a ticket that is at no
+ * gate. */
+void gate_leave(struct gate_ticket *ticket);
+/* The next in line that may go (it then holds a slot) or must be sent away
+ * (it is out of the line); NULL: nobody can move now. */
+struct gate_ticket *gate_next(struct gate *gate, int64_t now_ms,
+			      enum gate_answer *answer);
+
+/* What became of the request of a ticket that is inside. For GATE_SAYS_GONE:
+ * true when the gone branch may run; false: the job must be postponed, it is
+ * not believed. Else true. */
+bool gate_report(struct gate_ticket *ticket, enum gate_verdict verdict,
+		 int64_t now_ms);
+/* The service asked to be left alone for that long. */
+void gate_pause(struct gate *gate, int64_t pause_ms, int64_t now_ms);
+
+/* Would a request be sent away now? (So that a job need not fetch what it
+ * could not push.) */
+bool gate_is_shut(const struct gate *gate, bool is_fetch, int64_t now_ms);
+enum gate_cause gate_cause(const struct gate *gate);
+/* "its answer 401 or 403 ...": for reasons and logs; static text. */
+const char *gate_cause_text(enum gate_cause cause);
+/* How long a job that was sent away should wait: until the next opening, with
+ * some jitter so that not all come back at once. */
+int64_t gate_wait_ms(const struct gate *gate, int64_t now_ms);
+
+#endif

@@ -1,0 +1,116 @@
+/*
+ * lease: renewal for all jobs in one call, from a loop that never blocks.
+ *
+ * Jobs whose finish is on its way are left out: their lock goes with it, and a
+ * renewal behind it would find none and call them lost. A connection that is
+ * down is no news here: the locks run on for three quarters of their time, and
+ * the first renewal after it says who is still ours. A lost lock cancels its
+ * attempt: another worker may have the job, and two must not push at once
+ * longer than can be helped.
+ */
+#include "worker/lease.h"
+
+#include <stdlib.h>
+
+#include <event2/event.h>
+
+#include "base/bounds.h"
+#include "base/log.h"
+
+#define STORM_MS 10000
+
+struct lease {
+	struct event *timer;
+	struct roster *roster;
+	struct settle *settle;
+	int64_t lock_duration_ms;
+	bool is_asking;
+	struct log_storm storm;
+};
+
+static void
+on_extended(void *ctx, enum hs_err err, const char *text,
+	    const struct span *lost, size_t n_lost)
+{
+	struct lease *lease = ctx;
+	unsigned n_suppressed;
+
+	lease->is_asking = false;
+	if (err) {
+		if (err != HS_UNAVAILABLE &&
+		    log_storm_ok(&lease->storm, STORM_MS, &n_suppressed))
+			log_warn("cannot renew locks queue=%s reason=\"%s\"",
+				 lease->roster->name,
+				 text && *text ? text : hs_err_text(err));
+		return;
+	}
+	for (size_t i = 0; i < n_lost; i++) {
+		struct attempt *attempt = roster_find(lease->roster, lost[i]);
+
+		if (attempt)
+			settle_lost(lease->settle, attempt,
+				    "it could not be renewed");
+	}
+}
+
+static size_t
+collect_ids(struct list *list, const char **ids, size_t n, size_t max)
+{
+	list_each(node, list) {
+		if (n == max)
+			break;
+		ids[n++] = roster_attempt(node)->job->id;
+	}
+	return n;
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct lease *lease = ctx;
+	struct roster *roster = lease->roster;
+	const char **ids;
+	size_t n = 0;
+
+	(void)fd;
+	(void)what;
+	if (lease->is_asking || roster->n == 0)
+		return;
+	ids = xcalloc(roster->n, sizeof(*ids));
+	n = collect_ids(&roster->active, ids, n, roster->n);
+	n = collect_ids(&roster->ended, ids, n, roster->n);
+	if (n > 0 &&
+	    finish_extend(roster->queue, roster->token, ids, n,
+			  lease->lock_duration_ms, on_extended, lease) == HS_OK)
+		lease->is_asking = true;
+	free(ids);
+}
+
+struct lease *
+lease_new(struct event_base *base, struct roster *roster, struct settle *settle,
+	  int64_t lock_duration_ms)
+{
+	struct lease *lease = xcalloc(1, sizeof(*lease));
+	const int64_t every_ms = lock_duration_ms / 4; /* BullMQ's own rhythm */
+	const struct timeval every = {
+		.tv_sec = (time_t)(every_ms / 1000),
+		.tv_usec = (suseconds_t)(every_ms % 1000) * 1000,
+	};
+
+	lease->roster = roster;
+	lease->settle = settle;
+	lease->lock_duration_ms = lock_duration_ms;
+	lease->timer = event_new(base, -1, EV_PERSIST, on_timer, lease);
+	if (!lease->timer || event_add(lease->timer, &every))
+		log_fatal(71, "cannot set a timer");
+	return lease;
+}
+
+void
+lease_free(struct lease *lease)
+{
+	if (!lease)
+		return;
+	event_free(lease->timer);
+	free(lease);
+}

@@ -1,0 +1,47 @@
+/*
+ * map_jq: one jq program, compiled once, run on one document after another. The
+ * only file on libjq.
+ *
+ * Numbers: libjq 1.6 keeps them as doubles and would turn
+ * 12345678901234567890 into ...567000. An integer beyond +-2^53
+ * (9007199254740992) is therefore handed to the program as a string, with any
+ * libjq, and comes out as one unless the program says `tonumber`.
+ *
+ * Fences: a program sees its input and nothing else. `env`, `$ENV`, `input`,
+ * `debug`, `stderr`, `halt`, `import` and `include` are harmless or refused; no
+ * file is read. A run that lasts too long is halted.
+ *
+ * Thread: each program on one thread at a time. map_jq_new() changes the
+ * process's environment for a moment: only before other threads start.
+ */
+#ifndef WORKER_MAP_JQ_H
+#define WORKER_MAP_JQ_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+
+struct map_jq;
+
+enum map_result {
+	MAP_BODY,   /* one output */
+	MAP_EMPTY,  /* none: done without a push */
+	MAP_FAILED, /* *why says how; it may quote data: not for logs */
+};
+
+/* HS_INVALID: *why has jq's message with the program's own line numbers. */
+enum hs_err map_jq_new(const char *program, struct map_jq **out,
+		       struct buf *why) HS_MUST_CHECK;
+void map_jq_free(struct map_jq *map);
+
+/* input is scanned JSON. body is appended to (its ceiling is the map's). A run
+ * longer than limit_ms fails. */
+enum map_result map_jq_run(struct map_jq *map, struct span input,
+			   int64_t limit_ms, struct buf *body,
+			   struct buf *why) HS_MUST_CHECK;
+
+/* The signal that halts the program running on the thread that gets it; any
+ * other thread ignores it. Known after the first map_jq_new(). */
+int map_jq_halt_signal(void);
+
+#endif

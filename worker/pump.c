@@ -1,0 +1,456 @@
+/*
+ * pump: the take loop of one queue.
+ *
+ * Rules, after BullMQ's worker: never block while there may be something to
+ * take; after an empty take wait on the marker; a wait that ends, by marker or
+ * by time, is followed by a take (the net under lost markers); a marker that
+ * names a time only sets the timer. Beyond BullMQ: the time of the next delayed
+ * job is kept by our own timer, because Redis ends a blocking wait only to a
+ * tenth of a second; and a take that brings fewer than asked for has emptied
+ * the queue, so no second one is sent to see it empty.
+ *
+ * The blocking connection carries the worker's name (CLIENT SETNAME), by which
+ * getWorkers() and dashboards find us. If it alone is down, a timer takes its
+ * place.
+ */
+#include "worker/pump.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "base/bounds.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "queue/take.h"
+#include "worker/lease.h"
+#include "worker/settle.h"
+
+#define REST_MS 1000         /* after a refusal; BullMQ: 15 s */
+#define LIMITED_MAX_MS 30000 /* BullMQ's maximumRateLimitDelay */
+#define TIMER_MAX_MS 10000   /* BullMQ's cap of a block */
+#define STORM_MS 10000
+#define CLIENT_NAME_BYTES 1024
+
+struct pump {
+	struct pump_settings set;
+	struct queue *queue;
+	struct rconn *blocking;
+	struct roster roster;
+	struct settle *settle;
+	struct lease *lease;
+	struct event *due_timer; /* then: take */
+	struct event *stalled_timer;
+	bool is_stopping;
+	bool is_drained; /* the last take left nothing to take */
+	bool is_waiting; /* a wait on the marker is under way */
+	bool is_resting; /* due_timer says when that is over */
+	bool is_busy;    /* paused, or at the queue's own limit */
+	bool has_scheduler_warned;
+	size_t n_asked;    /* of the take under way; 0: none */
+	int64_t due_at_ms; /* wall time of the next delayed job; 0: unknown */
+	uint64_t n_told_seen;
+	struct log_storm storm;
+};
+
+/* ---- timers ---- */
+
+static void
+arm(struct event *timer, int64_t ms)
+{
+	const struct timeval tv = {
+		.tv_sec = (time_t)(ms / 1000),
+		.tv_usec = (suseconds_t)(ms % 1000) * 1000,
+	};
+
+	if (event_add(timer, &tv))
+		log_bug("cannot set a timer");
+}
+
+/* At the due time of the next delayed job; in between, now and then. */
+static void
+arm_due(struct pump *pump)
+{
+	int64_t ms = pump->set.conf->worker.drain_delay_ms;
+
+	if (pump->due_at_ms > 0) {
+		const int64_t left_ms = pump->due_at_ms - clock_wall_ms();
+
+		if (left_ms < TIMER_MAX_MS)
+			ms = left_ms > 0 ? left_ms : 0;
+		else if (pump->is_waiting)
+			return;
+	} else if (pump->is_waiting) {
+		return; /* its own end is enough */
+	}
+	if (ms > TIMER_MAX_MS)
+		ms = TIMER_MAX_MS;
+	arm(pump->due_timer, ms);
+}
+
+static void
+rest(struct pump *pump, int64_t ms)
+{
+	pump->is_resting = true;
+	arm(pump->due_timer, ms > 0 ? ms : 1);
+}
+
+static void
+on_due(evutil_socket_t fd, short what, void *ctx)
+{
+	struct pump *pump = ctx;
+
+	(void)fd;
+	(void)what;
+	pump->is_resting = false;
+	pump->is_drained = false;
+	pump->due_at_ms = 0;
+}
+
+/* ---- taking ---- */
+
+static void
+trouble(struct pump *pump, const char *what, enum hs_err err, const char *text)
+{
+	unsigned n_suppressed;
+
+	/* a lost connection is rconn's to report */
+	if (err == HS_UNAVAILABLE)
+		return;
+	if (log_storm_ok(&pump->storm, STORM_MS, &n_suppressed))
+		log_error("%s queue=%s reason=\"%s\" suppressed=%u", what,
+			  pump->set.queue,
+			  text && *text ? text : hs_err_text(err),
+			  n_suppressed);
+}
+
+static void
+begin(struct pump *pump, struct job *job)
+{
+	struct attempt *before = roster_find(&pump->roster, job->id_bytes);
+	struct attempt *attempt;
+
+	/* our own lock ran out and we got the job again */
+	if (before)
+		settle_lost(pump->settle, before, "the job was taken again");
+	if (job->scheduler && !pump->has_scheduler_warned) {
+		pump->has_scheduler_warned = true;
+		log_warn("a job scheduler is not continued by this worker "
+			 "queue=%s job=%s",
+			 pump->set.queue, job->id);
+	}
+	log_info("job taken queue=%s job=%s name=\"%s\" attempt=%" PRId64
+		 " waited_ms=%" PRId64,
+		 pump->set.queue, job->id, job->name, job->made + 1,
+		 clock_wall_ms() - job->timestamp_ms - job->delay_ms);
+	attempt = attempt_new(pump->set.env, job);
+	roster_add(&pump->roster, attempt);
+	attempt_start(attempt);
+}
+
+static void
+on_taken(void *ctx, enum hs_err err, const char *text,
+	 struct take_result *result)
+{
+	struct pump *pump = ctx;
+	const size_t n_asked = pump->n_asked;
+
+	pump->n_asked = 0;
+	pump->set.slots->n_used -= n_asked;
+	if (err) {
+		trouble(pump, "cannot take jobs", err, text);
+		if (err != HS_UNAVAILABLE)
+			rest(pump, REST_MS);
+		return;
+	}
+	pump->is_busy = result->is_busy;
+	pump->due_at_ms = result->next_due_ms;
+	pump->set.slots->n_used += result->n;
+	for (size_t i = 0; i < result->n; i++)
+		begin(pump, result->jobs[i]);
+	if (result->limited_ms > 0)
+		rest(pump, result->limited_ms < LIMITED_MAX_MS
+				   ? result->limited_ms
+				   : LIMITED_MAX_MS);
+	else if (result->n < n_asked)
+		pump->is_drained = true;
+}
+
+static void
+take(struct pump *pump, size_t n_free)
+{
+	const struct take_options options = {
+		.token = pump->set.token,
+		.worker_name = pump->set.worker_name,
+		.lock_duration_ms = pump->set.conf->worker.lock_duration_ms,
+		.n = n_free < BOUNDS_TAKE_BATCH ? n_free : BOUNDS_TAKE_BATCH,
+		.now_ms = clock_wall_ms(),
+	};
+	enum hs_err err;
+
+	err = take_jobs(pump->queue, &options, on_taken, pump);
+	if (err) {
+		trouble(pump, "cannot take jobs", err, NULL);
+		rest(pump, REST_MS);
+		return;
+	}
+	pump->n_asked = options.n;
+	pump->set.slots->n_used += options.n;
+}
+
+/* ---- waiting ---- */
+
+static void
+on_marker(void *ctx, enum hs_err err, int64_t due_ms)
+{
+	struct pump *pump = ctx;
+
+	pump->is_waiting = false;
+	if (err) {
+		if (err != HS_UNAVAILABLE && err != HS_TIMEOUT) {
+			trouble(pump, "cannot wait for jobs", err, NULL);
+			rest(pump, REST_MS);
+		}
+		return;
+	}
+	if (due_ms > clock_wall_ms()) { /* consumed early: remember it */
+		if (pump->due_at_ms == 0 || due_ms < pump->due_at_ms)
+			pump->due_at_ms = due_ms;
+		return;
+	}
+	pump->is_drained = false;
+}
+
+static void
+wait(struct pump *pump)
+{
+	if (!pump->is_waiting &&
+	    take_wait(pump->blocking, pump->queue->keys,
+		      pump->set.conf->worker.drain_delay_ms, on_marker,
+		      pump) == HS_OK)
+		pump->is_waiting = true;
+	if (pump->due_at_ms > 0 ||
+	    !event_pending(pump->due_timer, EV_TIMEOUT, NULL))
+		arm_due(pump);
+}
+
+void
+pump_turn(struct pump *pump)
+{
+	struct roster_slots *slots = pump->set.slots;
+
+	if (pump->is_stopping || pump->n_asked > 0 || pump->is_resting ||
+	    !rconn_is_up(pump->set.conn))
+		return;
+	if (pump->is_busy && settle_n_told(pump->settle) != pump->n_told_seen) {
+		/* what kept the queue at its own limit may have been ours */
+		pump->is_busy = false;
+		pump->is_drained = false;
+	}
+	pump->n_told_seen = settle_n_told(pump->settle);
+	if (slots->n_used >= slots->n_all)
+		return;
+	if (pump->is_drained)
+		wait(pump);
+	else
+		take(pump, slots->n_all - slots->n_used);
+}
+
+/* ---- the stalled check ---- */
+
+static void
+on_stalled(void *ctx, enum hs_err err, const char *text, const struct span *ids,
+	   size_t n)
+{
+	struct pump *pump = ctx;
+
+	if (err) {
+		trouble(pump, "cannot look for stalled jobs", err, text);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct attempt *ours = roster_find(&pump->roster, ids[i]);
+
+		log_warn("job stalled queue=%s job=%.*s reason=\"its worker "
+			 "lost the lock; it waits again\"",
+			 pump->set.queue, (int)ids[i].len,
+			 (const char *)ids[i].ptr);
+		if (ours)
+			settle_lost(pump->settle, ours, "it stalled");
+	}
+	if (n > 0)
+		pump->is_drained = false;
+}
+
+static void
+check_stalled(struct pump *pump)
+{
+	const struct conf_worker *worker = &pump->set.conf->worker;
+	enum hs_err err;
+
+	if (pump->is_stopping || !rconn_is_up(pump->set.conn))
+		return;
+	err = take_stalled(pump->queue, worker->stalled_interval_ms,
+			   worker->max_stalled_count, clock_wall_ms(),
+			   on_stalled, pump);
+	if (err)
+		trouble(pump, "cannot look for stalled jobs", err, NULL);
+}
+
+static void
+on_stalled_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	check_stalled(ctx);
+}
+
+/* ---- connections ---- */
+
+static void
+on_blocking_state(void *ctx, struct rconn *conn, bool is_up)
+{
+	struct pump *pump = ctx;
+
+	(void)conn;
+	if (is_up) /* markers may have come and gone meanwhile */
+		pump->is_drained = false;
+}
+
+void
+pump_on_connected(struct pump *pump)
+{
+	pump->is_drained = false;
+	pump->is_resting = false;
+	check_stalled(pump);
+}
+
+static struct rconn *
+blocking_new(struct pump *pump)
+{
+	const struct conf_redis *redis = &pump->set.conf->redis;
+	struct rconn_settings settings = {
+		.label = "redis (waiting)",
+		.username = redis->username,
+		.db = redis->db,
+		.connect_timeout_ms = redis->connect_timeout_ms,
+		.is_quiet = true,
+	};
+	struct rconn *conn;
+	struct buf name;
+
+	if (redis->password)
+		settings.password = buf_text(&redis->password->value);
+	buf_init(&name, CLIENT_NAME_BYTES);
+	if (keys_worker_client_name(pump->queue->keys, pump->set.worker_name,
+				    &name) == HS_OK)
+		settings.client_name = buf_text(&name);
+	conn = rconn_new(pump->set.base, pump->set.topo, &settings,
+			 on_blocking_state, pump);
+	buf_fini(&name);
+	return conn;
+}
+
+/* ---- life ---- */
+
+struct pump *
+pump_new(const struct pump_settings *settings)
+{
+	struct pump *pump = xcalloc(1, sizeof(*pump));
+	const struct conf *conf = settings->conf;
+	const int64_t stalled_ms = conf->worker.stalled_interval_ms;
+	const struct timeval every = {
+		.tv_sec = (time_t)(stalled_ms / 1000),
+		.tv_usec = (suseconds_t)(stalled_ms % 1000) * 1000,
+	};
+
+	pump->set = *settings;
+	pump->queue = queue_new(settings->conn, conf->queue.prefix,
+				settings->queue, conf->redis.command_timeout_ms,
+				conf->queue.max_events);
+	roster_init(&pump->roster, pump->queue, settings->queue,
+		    settings->token, settings->slots);
+	pump->settle = settle_new(&pump->roster, conf);
+	pump->lease = lease_new(settings->base, &pump->roster, pump->settle,
+				conf->worker.lock_duration_ms);
+	pump->due_timer = event_new(settings->base, -1, 0, on_due, pump);
+	pump->stalled_timer = event_new(settings->base, -1, EV_PERSIST,
+					on_stalled_timer, pump);
+	if (!pump->due_timer || !pump->stalled_timer ||
+	    event_add(pump->stalled_timer, &every))
+		log_fatal(71, "cannot set a timer"); /* EX_OSERR */
+	pump->blocking = blocking_new(pump);
+	rconn_start(pump->blocking);
+	return pump;
+}
+
+void
+pump_free(struct pump *pump)
+{
+	if (!pump)
+		return;
+	rconn_free(pump->blocking);
+	lease_free(pump->lease);
+	roster_fini(&pump->roster);
+	settle_free(pump->settle);
+	event_free(pump->due_timer);
+	event_free(pump->stalled_timer);
+	queue_free(pump->queue);
+	free(pump);
+}
+
+bool
+pump_ended(struct pump *pump, struct attempt *attempt)
+{
+	if (roster_find(&pump->roster, attempt->job->id_bytes) != attempt)
+		return false;
+	roster_move(&pump->roster.ended, attempt);
+	return true;
+}
+
+bool
+pump_settle(struct pump *pump)
+{
+	settle_turn(pump->settle);
+	return list_is_empty(&pump->roster.ended);
+}
+
+void
+pump_stop(struct pump *pump)
+{
+	if (pump->is_stopping)
+		return;
+	pump->is_stopping = true;
+	event_del(pump->due_timer);
+	event_del(pump->stalled_timer);
+	/* a marker it may have popped is lost; the next worker's poll finds
+	 * what it stood for */
+	rconn_free(pump->blocking);
+	pump->blocking = NULL;
+}
+
+void
+pump_give_back(struct pump *pump)
+{
+	while (!list_is_empty(&pump->roster.active)) {
+		struct attempt *attempt =
+			roster_attempt(pump->roster.active.next);
+
+		attempt_give_back(attempt);
+		roster_move(&pump->roster.ended, attempt);
+	}
+}
+
+size_t
+pump_n_held(const struct pump *pump)
+{
+	return pump->roster.n + (pump->n_asked > 0);
+}
+
+struct queue *
+pump_queue(const struct pump *pump)
+{
+	return pump->queue;
+}

@@ -1,0 +1,59 @@
+/*
+ * pump: keeps the house full, not fuller: one queue's way in. Waits on the
+ * marker, takes jobs into free slots, starts their attempts, looks for stalled
+ * ones; and owns what else belongs to one queue (roster, settle, lease).
+ *
+ *	TAKING ---- some, maybe more ----> TAKING as slots are free
+ *	   |  \
+ *	   |   empty, busy, or all there was --> DRAINED: waits on the marker,
+ *	   |        at most drain_delay; a timer for the next delayed job
+ *	   |                                     then TAKING
+ *	   limited, refused --> RESTING: a timer, then TAKING
+ */
+#ifndef WORKER_PUMP_H
+#define WORKER_PUMP_H
+
+#include "conf/conf.h"
+#include "worker/attempt.h"
+#include "worker/roster.h"
+
+struct event_base;
+struct topo;
+struct pump;
+
+struct pump_settings { /* all borrowed */
+	struct event_base *base;
+	struct topo *topo;
+	struct rconn *conn; /* for all but the blocking wait */
+	const struct conf *conf;
+	const char *queue;
+	const char *worker_name;
+	const char *token;
+	struct roster_slots *slots;
+	const struct attempt_env *env;
+};
+
+struct pump *pump_new(const struct pump_settings *settings);
+/* settings.conn must be freed before, the map thread and http after it (its
+ * attempts cancel what runs). */
+void pump_free(struct pump *pump);
+
+/* The command connection came up. */
+void pump_on_connected(struct pump *pump);
+/* Takes or waits, where that is due. Once per turn. */
+void pump_turn(struct pump *pump);
+/* Tells Redis what ended. Once per turn. false: some had to be left for later.
+ */
+bool pump_settle(struct pump *pump);
+/* An attempt of this worker ended: true and off the active list if ours. */
+bool pump_ended(struct pump *pump, struct attempt *attempt);
+
+/* Takes nothing more. */
+void pump_stop(struct pump *pump);
+/* What runs is stopped and given back. */
+void pump_give_back(struct pump *pump);
+/* Jobs we answer for, and takes under way. */
+size_t pump_n_held(const struct pump *pump);
+struct queue *pump_queue(const struct pump *pump);
+
+#endif

@@ -1,0 +1,344 @@
+/*
+ * settle: from the list of ended attempts into finish calls, and what their
+ * results mean.
+ *
+ * A call that is lost on the way (the connection went, a deadline passed) may
+ * have been done by Redis. It is simply sent again: the script compares the
+ * lock first, so that a second time finds no lock, or no such active job, and
+ * changes nothing; that answer to a repeat is no trouble, and says so only at
+ * info. The end of a job is logged when Redis has it, not before.
+ *
+ * Known limit: a finish that Redis keeps refusing (out of memory, read-only) is
+ * repeated for REFUSED_MAX seconds and then let go; the lock runs out and the
+ * job runs again. Beam 1 pays for that.
+ */
+#include "worker/settle.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bounds.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#define RETRY_MS 1000  /* after a refusal; BullMQ waits 15 s */
+#define REFUSED_MAX 60 /* repeats of a refused call: about a minute */
+#define STORM_MS 10000
+
+struct settle {
+	struct roster *roster;
+	const struct conf *conf;
+	int64_t retry_due_ms; /* monotonic */
+	unsigned n_refused;   /* in a row */
+	uint64_t n_told;
+	struct log_storm storm;
+};
+
+struct batch { /* one finish call under way */
+	struct settle *settle;
+	size_t n;
+	struct attempt *attempts[BOUNDS_TAKE_BATCH];
+};
+
+struct settle *
+settle_new(struct roster *roster, const struct conf *conf)
+{
+	struct settle *settle = xcalloc(1, sizeof(*settle));
+
+	settle->roster = roster;
+	settle->conf = conf;
+	return settle;
+}
+
+void
+settle_free(struct settle *settle)
+{
+	free(settle);
+}
+
+uint64_t
+settle_n_told(const struct settle *settle)
+{
+	return settle->n_told;
+}
+
+/* ---- what is said of it ---- */
+
+static const char *
+kind_text(enum finish_kind kind)
+{
+	switch (kind) {
+	case FINISH_COMPLETED:
+		return "completed";
+	case FINISH_FAILED:
+		return "failed";
+	case FINISH_RETRY:
+		return "delayed for another attempt";
+	case FINISH_POSTPONE:
+		return "postponed";
+	case FINISH_GIVE_BACK:
+		break;
+	}
+	return "given back";
+}
+
+static void
+log_end(const struct settle *settle, const struct attempt *attempt)
+{
+	const struct attempt_end *end = &attempt->end;
+	const char *reason = end->is_private
+				     ? "the map failed; see failedReason"
+				     : buf_text(&end->value);
+	const int64_t ran_ms = (clock_mono_us() - attempt->taken_us) / 1000;
+	struct buf line;
+
+	if (!log_is_on(LOG_LEVEL_INFO))
+		return;
+	buf_init(&line, BOUNDS_LOG_LINE_BYTES);
+	buf_notef(&line, "job %s queue=%s job=%s attempt=%" PRId64,
+		  kind_text(end->kind), settle->roster->name, attempt->job->id,
+		  attempt->job->made + 1);
+	if (end->kind == FINISH_RETRY || end->kind == FINISH_POSTPONE)
+		buf_notef(&line, " delay_ms=%" PRId64, end->delay_ms);
+	buf_notef(&line, " ran_ms=%" PRId64, ran_ms);
+	if (end->kind == FINISH_COMPLETED)
+		buf_notef(&line, " outcome=%s", reason);
+	else if (end->value.len > 0)
+		buf_notef(&line, " reason=\"%s\"", reason);
+	log_info("%s", buf_text(&line));
+	buf_fini(&line);
+}
+
+static void
+log_dropped(const struct settle *settle, const struct attempt *attempt,
+	    enum finish_result result)
+{
+	const char *why = finish_result_text(result);
+
+	if (attempt->is_told && result != FINISH_LOCK_FOREIGN)
+		log_info("job was told twice queue=%s job=%s end=\"%s\" "
+			 "reason=\"%s; the first time may have counted\"",
+			 settle->roster->name, attempt->job->id,
+			 kind_text(attempt->end.kind), why);
+	else if (result == FINISH_MISSING)
+		log_info("job is gone queue=%s job=%s reason=\"%s meanwhile\"",
+			 settle->roster->name, attempt->job->id, why);
+	else
+		log_warn("job lost queue=%s job=%s reason=\"%s; its outcome "
+			 "(%s) is dropped\"",
+			 settle->roster->name, attempt->job->id, why,
+			 kind_text(attempt->end.kind));
+}
+
+/* ---- telling ---- */
+
+static struct job_keep
+keep_of(const struct settle *settle, const struct attempt *attempt)
+{
+	const bool is_completed = attempt->end.kind == FINISH_COMPLETED;
+	const struct job_keep *own = is_completed
+					     ? &attempt->job->keep_completed
+					     : &attempt->job->keep_failed;
+	const struct conf_keep *rule =
+		is_completed ? &settle->conf->queue.keep_completed
+			     : &settle->conf->queue.keep_failed;
+
+	if (own->is_set)
+		return *own;
+	return (struct job_keep){ .is_set = true,
+				  .count = rule->count,
+				  .age_s = rule->age_s };
+}
+
+static struct finish_item
+item_of(const struct settle *settle, const struct attempt *attempt)
+{
+	const struct attempt_end *end = &attempt->end;
+	struct finish_item item = { .job = attempt->job, .kind = end->kind };
+
+	switch (end->kind) {
+	case FINISH_COMPLETED:
+		item.value = buf_span(&end->value);
+		item.keep = keep_of(settle, attempt);
+		break;
+	case FINISH_FAILED:
+		item.keep = keep_of(settle, attempt);
+		/* fall through */
+	case FINISH_RETRY:
+		item.value = buf_span(&end->value);
+		item.stack =
+			buf_span(end->stack.len ? &end->stack : &end->value);
+		item.delay_ms = end->delay_ms;
+		break;
+	case FINISH_POSTPONE:
+		item.delay_ms = end->delay_ms;
+		break;
+	case FINISH_GIVE_BACK:
+		break;
+	}
+	if (item.kind == FINISH_FAILED)
+		item.delay_ms = 0;
+	return item;
+}
+
+/* A parent that may not complete while its children are not done with. */
+static void
+fail_instead(struct settle *settle, struct attempt *attempt,
+	     enum finish_result result)
+{
+	struct attempt_end *end = &attempt->end;
+
+	end->kind = FINISH_FAILED;
+	buf_reset(&end->value);
+	buf_notef(&end->value, "cannot be completed: %s",
+		  finish_result_text(result));
+	roster_move(&settle->roster->ended, attempt);
+}
+
+static void
+on_result(struct settle *settle, struct attempt *attempt,
+	  enum finish_result result)
+{
+	switch (result) {
+	case FINISH_DONE:
+		log_end(settle, attempt);
+		break;
+	case FINISH_HAS_CHILDREN:
+	case FINISH_FAILED_CHILDREN:
+		if (attempt->end.kind == FINISH_COMPLETED) {
+			fail_instead(settle, attempt, result);
+			return;
+		}
+		/* fall through */
+	case FINISH_MISSING:
+	case FINISH_LOCK_MISSING:
+	case FINISH_NOT_ACTIVE:
+	case FINISH_LOCK_FOREIGN:
+		log_dropped(settle, attempt, result);
+		break;
+	default:
+		log_error("job in doubt queue=%s job=%s reason=\"%s\"",
+			  settle->roster->name, attempt->job->id,
+			  finish_result_text(result));
+		break;
+	}
+	settle->n_told++;
+	roster_drop(settle->roster, attempt);
+}
+
+/* Nobody knows (lost on the way), or nothing was done (refused). */
+static void
+on_failure(struct settle *settle, struct batch *batch, enum hs_err err,
+	   const char *text)
+{
+	const bool is_refused = err != HS_UNAVAILABLE && err != HS_TIMEOUT;
+	unsigned n_suppressed;
+
+	if (is_refused) {
+		settle->retry_due_ms = clock_mono_ms() + RETRY_MS;
+		settle->n_refused++;
+		if (log_storm_ok(&settle->storm, STORM_MS, &n_suppressed))
+			log_error("cannot finish jobs queue=%s n=%zu "
+				  "reason=\"%s\"",
+				  settle->roster->name, batch->n,
+				  text && *text ? text : hs_err_text(err));
+	}
+	for (size_t i = 0; i < batch->n; i++) {
+		struct attempt *attempt = batch->attempts[i];
+
+		if (!is_refused)
+			attempt->is_told = true;
+		if (attempt->is_lost) {
+			roster_drop(settle->roster, attempt);
+		} else if (is_refused && settle->n_refused > REFUSED_MAX) {
+			log_error("job let go queue=%s job=%s reason=\"%s is "
+				  "refused; it will run again\"",
+				  settle->roster->name, attempt->job->id,
+				  kind_text(attempt->end.kind));
+			roster_drop(settle->roster, attempt);
+		} else {
+			roster_move(&settle->roster->ended, attempt);
+		}
+	}
+}
+
+static void
+on_told(void *ctx, enum hs_err err, const char *text,
+	const enum finish_result *results, size_t n)
+{
+	struct batch *batch = ctx;
+	struct settle *settle = batch->settle;
+
+	if (err || n != batch->n) {
+		on_failure(settle, batch, err ? err : HS_PROTOCOL, text);
+	} else {
+		settle->n_refused = 0;
+		for (size_t i = 0; i < n; i++)
+			on_result(settle, batch->attempts[i], results[i]);
+	}
+	free(batch);
+}
+
+/* false: not now */
+static bool
+tell_some(struct settle *settle)
+{
+	struct roster *roster = settle->roster;
+	struct batch *batch = xcalloc(1, sizeof(*batch));
+	struct finish_item items[BOUNDS_TAKE_BATCH];
+	enum hs_err err;
+
+	batch->settle = settle;
+	list_each(node, &roster->ended) {
+		struct attempt *attempt = roster_attempt(node);
+
+		items[batch->n] = item_of(settle, attempt);
+		batch->attempts[batch->n++] = attempt;
+		if (batch->n == BOUNDS_TAKE_BATCH)
+			break;
+	}
+	err = finish_jobs(roster->queue, roster->token, items, batch->n,
+			  clock_wall_ms(), on_told, batch);
+	if (err == HS_OK) {
+		for (size_t i = 0; i < batch->n; i++)
+			roster_move(&roster->telling, batch->attempts[i]);
+		return true;
+	}
+	if (err == HS_UNAVAILABLE || err == HS_AGAIN)
+		free(batch); /* nothing was sent; the next turns try again */
+	else
+		on_told(batch, err, NULL, NULL, 0);
+	return false;
+}
+
+void
+settle_turn(struct settle *settle)
+{
+	struct roster *roster = settle->roster;
+
+	while (!list_is_empty(&roster->ended)) {
+		if (!rconn_is_up(roster->queue->conn) ||
+		    clock_mono_ms() < settle->retry_due_ms)
+			return;
+		if (!tell_some(settle))
+			return;
+	}
+}
+
+void
+settle_lost(struct settle *settle, struct attempt *attempt, const char *how)
+{
+	log_warn("lock lost queue=%s job=%s state=\"%s\" reason=\"%s; the job "
+		 "will run again\"",
+		 settle->roster->name, attempt->job->id,
+		 attempt_state_text(attempt->state), how);
+	attempt->is_lost = true;
+	list_each(node, &settle->roster->telling) {
+		/* a call with it is under way: its reply drops it */
+		if (node == &attempt->node)
+			return;
+	}
+	attempt_cancel(attempt);
+	roster_drop(settle->roster, attempt);
+}

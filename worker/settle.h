@@ -1,0 +1,29 @@
+/*
+ * settle: telling Redis how attempts ended: one call per queue and turn of the
+ * loop, repeated after a lost connection while the lock may still be ours.
+ */
+#ifndef WORKER_SETTLE_H
+#define WORKER_SETTLE_H
+
+#include "conf/conf.h"
+#include "worker/roster.h"
+
+struct settle;
+
+/* All borrowed. */
+struct settle *settle_new(struct roster *roster, const struct conf *conf);
+/* The queue's connection must be gone already: no reply may come. */
+void settle_free(struct settle *settle);
+
+/* At the end of a turn: sends what has ended. */
+void settle_turn(struct settle *settle);
+/* How many jobs have ended and been told since the start; a slot under the
+ * queue's own limit may be free when it grows. */
+uint64_t settle_n_told(const struct settle *settle);
+/* Was told that a lock of this attempt is lost (lease, stalled check, a second
+ * take of the same job): cancels it and drops it, or leaves that to the reply
+ * under way. */
+void settle_lost(struct settle *settle, struct attempt *attempt,
+		 const char *how);
+
+#endif

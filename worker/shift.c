@@ -1,0 +1,468 @@
+/*
+ * shift: one loop, and after each of its turns a short list of duties:
+ *
+ *	gates	let in who may go, send away who may not
+ *	settle	tell Redis what has ended: one call per queue
+ *	pump	take jobs into the free slots, or wait
+ *	stop	when asked to: is anything left?
+ *
+ * Stopping: take nothing more; what runs may end within the grace, its locks
+ * renewed meanwhile; then it is cancelled and given back. A second signal ends
+ * the grace at once. When Redis is away at the end, LAST_WORDS_MS later we
+ * leave all the same: locks run out by themselves, and the jobs run again.
+ */
+#include "worker/shift.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/bounds.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/log.h"
+#include "base/notify.h"
+#include "worker/pump.h"
+#include "worker/stats.h"
+
+#define LAST_WORDS_MS 3000 /* to give jobs back after the grace */
+#define NUDGE_MS 250       /* for what a turn had to leave for later */
+#define MAP_LIMIT_MS 10000 /* one run of a jq program; a mistake, not a need */
+#define WORKER_NAME_BYTES 128
+#define NOFILE_MAX 65536 /* more than BOUNDS_ACTIVE transfers will need */
+
+struct shift {
+	struct plan *plan;
+	const struct conf *conf;
+	struct event_base *base;
+	struct topo *topo;
+	struct rconn *conn;
+	struct http *http;
+	struct map *map;
+	struct attempt_env env;
+	struct pump **pumps;
+	size_t n_pumps;
+	size_t first_pump; /* whose turn it is to take first */
+	struct roster_slots slots;
+	struct stats *stats;
+	struct event *on_term, *on_int, *on_hup;
+	struct event *watchdog;
+	struct event *nudge; /* wakes the loop for one more turn */
+	char token[40];
+	char name[WORKER_NAME_BYTES];
+	bool is_stopping;
+	bool is_giving_back;
+	int64_t stop_due_ms; /* monotonic: end of the grace, then of all */
+};
+
+/* ---- signals ---- */
+
+static void
+arm(struct event *timer, int64_t ms)
+{
+	const struct timeval tv = {
+		.tv_sec = (time_t)(ms / 1000),
+		.tv_usec = (suseconds_t)(ms % 1000) * 1000,
+	};
+
+	if (event_add(timer, &tv))
+		log_bug("cannot set a timer");
+}
+
+static size_t
+n_held(const struct shift *shift)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < shift->n_pumps; i++)
+		n += pump_n_held(shift->pumps[i]);
+	return n;
+}
+
+static void
+on_stop_signal(evutil_socket_t number, short what, void *ctx)
+{
+	struct shift *shift = ctx;
+	const int64_t grace_ms = shift->conf->worker.shutdown_grace_ms;
+
+	(void)what;
+	if (shift->is_stopping) {
+		if (!shift->is_giving_back)
+			shift->stop_due_ms = clock_mono_ms();
+		arm(shift->nudge, 0);
+		return;
+	}
+	shift->is_stopping = true;
+	shift->stop_due_ms = clock_mono_ms() + grace_ms;
+	log_notice("stopping signal=%s jobs=%zu grace_ms=%" PRId64,
+		   number == SIGTERM ? "SIGTERM" : "SIGINT", n_held(shift),
+		   grace_ms);
+	notify_stopping();
+	for (size_t i = 0; i < shift->n_pumps; i++)
+		pump_stop(shift->pumps[i]);
+	arm(shift->nudge, 0);
+}
+
+static void
+on_reload_signal(evutil_socket_t number, short what, void *ctx)
+{
+	(void)number;
+	(void)what;
+	(void)ctx;
+	log_warn("SIGHUP: a new configuration needs a restart; nothing was "
+		 "changed");
+}
+
+static void
+on_watchdog(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	(void)ctx;
+	notify_watchdog();
+}
+
+static void
+on_nudge(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	(void)ctx; /* the turn that follows is what was wanted */
+}
+
+static struct event *
+watch_signal(struct shift *shift, int number, event_callback_fn fn)
+{
+	struct event *event = evsignal_new(shift->base, number, fn, shift);
+
+	if (!event || event_add(event, NULL))
+		log_fatal(71, "cannot watch signals"); /* EX_OSERR */
+	return event;
+}
+
+/* ---- the turn ---- */
+
+static void
+on_end(void *ctx, struct attempt *attempt)
+{
+	struct shift *shift = ctx;
+
+	for (size_t i = 0; i < shift->n_pumps; i++)
+		if (pump_ended(shift->pumps[i], attempt))
+			return;
+	log_bug("an attempt of no queue ended");
+}
+
+static void
+open_gates(struct shift *shift)
+{
+	const int64_t now_ms = clock_mono_ms();
+	struct gate_ticket *ticket;
+	enum gate_answer answer;
+
+	for (size_t i = 0; i < shift->plan->n_gates; i++)
+		while ((ticket = gate_next(shift->plan->gates[i], now_ms,
+					   &answer)))
+			attempt_admit(attempt_of_ticket(ticket), answer);
+}
+
+static bool
+is_over(struct shift *shift)
+{
+	const int64_t now_ms = clock_mono_ms();
+	const size_t n = n_held(shift);
+
+	if (!shift->is_stopping)
+		return false;
+	if (n == 0)
+		return true;
+	if (now_ms >= shift->stop_due_ms && shift->is_giving_back) {
+		log_warn("leaving without Redis jobs=%zu reason=\"%s; their "
+			 "locks run out and they run again\"",
+			 n, rconn_error(shift->conn));
+		return true;
+	}
+	if (now_ms >= shift->stop_due_ms) {
+		log_notice("giving jobs back jobs=%zu", n);
+		shift->is_giving_back = true;
+		shift->stop_due_ms = now_ms + LAST_WORDS_MS;
+		for (size_t i = 0; i < shift->n_pumps; i++) {
+			pump_give_back(shift->pumps[i]);
+			(void)pump_settle(shift->pumps[i]);
+		}
+	}
+	arm(shift->nudge, NUDGE_MS);
+	return false;
+}
+
+/* false: the shift is over */
+static bool
+turn(struct shift *shift)
+{
+	open_gates(shift);
+	for (size_t i = 0; i < shift->n_pumps; i++)
+		if (!pump_settle(shift->pumps[i]) &&
+		    !event_pending(shift->nudge, EV_TIMEOUT, NULL))
+			arm(shift->nudge, NUDGE_MS);
+	for (size_t i = 0; i < shift->n_pumps; i++)
+		pump_turn(
+			shift->pumps[(shift->first_pump + i) % shift->n_pumps]);
+	shift->first_pump++;
+	return !is_over(shift);
+}
+
+/* ---- beginning ---- */
+
+static void
+on_connection(void *ctx, struct rconn *conn, bool is_up)
+{
+	struct shift *shift = ctx;
+
+	(void)conn;
+	for (size_t i = 0; is_up && i < shift->n_pumps; i++)
+		pump_on_connected(shift->pumps[i]);
+	notify_status(is_up ? "working" : "Redis is away: %s",
+		      rconn_error(shift->conn));
+}
+
+static void
+draw_token(struct shift *shift)
+{
+	unsigned char r[16];
+
+	/* the look of a UUID, as Node's tokens have */
+	digest_random(r, sizeof(r));
+	snprintf(shift->token, sizeof(shift->token),
+		 "%02x%02x%02x%02x-%02x%02x-4%x%02x-a%x%02x-"
+		 "%02x%02x%02x%02x%02x%02x",
+		 r[0], r[1], r[2], r[3], r[4], r[5], r[6] & 15u, r[7],
+		 r[8] & 15u, r[9], r[10], r[11], r[12], r[13], r[14], r[15]);
+}
+
+/* A name with a space or worse would hide us from getWorkers(). */
+static void
+choose_name(struct shift *shift)
+{
+	char host[64] = "localhost";
+
+	if (shift->conf->worker.name) {
+		snprintf(shift->name, sizeof(shift->name), "%s",
+			 shift->conf->worker.name);
+	} else {
+		(void)gethostname(host, sizeof(host) - 1);
+		snprintf(shift->name, sizeof(shift->name), "hooksync-%s-%ld",
+			 host, (long)getpid());
+	}
+	for (char *c = shift->name; *c; c++)
+		if (*c <= ' ' || *c > '~')
+			*c = '-';
+}
+
+static void
+raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= NOFILE_MAX)
+		return;
+	limit.rlim_cur =
+		limit.rlim_max < NOFILE_MAX ? limit.rlim_max : NOFILE_MAX;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void
+connect_redis(struct shift *shift)
+{
+	const struct conf_redis *redis = &shift->conf->redis;
+	const struct topo_address address = {
+		.unix_path = redis->unix_path,
+		.host = redis->host,
+		.port = (int)redis->port,
+	};
+	const struct rconn_settings settings = {
+		.label = "redis",
+		.username = redis->username,
+		.password = redis->password ? buf_text(&redis->password->value)
+					    : NULL,
+		.db = redis->db,
+		.connect_timeout_ms = redis->connect_timeout_ms,
+		.scripts = queue_scripts,
+	};
+
+	shift->topo = topo_static_new(&address);
+	shift->conn = rconn_new(shift->base, shift->topo, &settings,
+				on_connection, shift);
+}
+
+static void
+open_pumps(struct shift *shift)
+{
+	struct pump_settings settings = {
+		.base = shift->base,
+		.topo = shift->topo,
+		.conn = shift->conn,
+		.conf = shift->conf,
+		.worker_name = shift->name,
+		.token = shift->token,
+		.slots = &shift->slots,
+		.env = &shift->env,
+	};
+	char **queues = shift->conf->worker.queues;
+	const int64_t every_ms = shift->conf->worker.stats_interval_ms;
+	size_t n = 0;
+
+	while (queues[n])
+		n++;
+	shift->pumps = xcalloc(n, sizeof(struct pump *));
+	if (every_ms > 0)
+		shift->stats = stats_new(shift->base, every_ms);
+	for (size_t i = 0; i < n; i++) {
+		settings.queue = queues[i];
+		shift->pumps[i] = pump_new(&settings);
+		shift->n_pumps = i + 1;
+		if (shift->stats)
+			stats_add(shift->stats, pump_queue(shift->pumps[i]));
+	}
+}
+
+static void
+note_call(struct buf *line, const char *word, const struct route_call *call)
+{
+	if (call)
+		buf_notef(line, " %s=\"%s %s %s\"", word, call->method,
+			  call->service_name, call->path);
+}
+
+static void
+announce(const struct shift *shift)
+{
+	const struct plan *plan = shift->plan;
+	struct buf line;
+
+	log_notice("working concurrency=%zu queues=%zu routes=%zu services=%zu "
+		   "redis=%s name=%s",
+		   shift->slots.n_all, shift->n_pumps, plan->n_routes,
+		   plan->n_gates, topo_text(shift->topo), shift->name);
+	for (size_t i = 0; i < shift->n_pumps; i++)
+		log_notice("queue=%s prefix=%s", shift->conf->worker.queues[i],
+			   shift->conf->queue.prefix);
+	buf_init(&line, BOUNDS_LOG_LINE_BYTES);
+	for (size_t i = 0; i < plan->n_routes; i++) {
+		const struct route *route = plan->routes[i].route;
+
+		buf_reset(&line);
+		buf_notef(&line, "route=%s job=\"%s\"", route->name,
+			  route->job);
+		note_call(&line, "fetch", route->fetch);
+		buf_notef(&line, " map=%s",
+			  route->map_file ? route->map_file
+			  : route->map    ? "jq"
+					  : "none");
+		note_call(&line, "push", route->push);
+		note_call(&line, "gone", route->gone);
+		log_notice("%s", buf_text(&line));
+	}
+	for (size_t i = 0; i < plan->n_gates; i++) {
+		const struct conf_service *service = shift->conf->services[i];
+
+		buf_reset(&line);
+		buf_notef(&line, "service=%s url=%s concurrency=%" PRId64,
+			  service->name, service->url, service->concurrency);
+		if (service->bearer)
+			buf_notef(&line, " bearer=secret:%s",
+				  service->bearer->name);
+		if (service->basic)
+			buf_notef(&line, " basic=secret:%s",
+				  service->basic->name);
+		log_notice("%s", buf_text(&line));
+	}
+	buf_fini(&line);
+}
+
+static void
+begin(struct shift *shift)
+{
+	const int watchdog_ms = notify_watchdog_interval_ms();
+
+	raise_limits();
+	draw_token(shift);
+	choose_name(shift);
+	shift->slots.n_all = (size_t)shift->conf->worker.concurrency;
+	shift->base = event_base_new();
+	if (!shift->base)
+		log_fatal(71, "cannot make an event loop"); /* EX_OSERR */
+	shift->on_term = watch_signal(shift, SIGTERM, on_stop_signal);
+	shift->on_int = watch_signal(shift, SIGINT, on_stop_signal);
+	shift->on_hup = watch_signal(shift, SIGHUP, on_reload_signal);
+	shift->nudge = event_new(shift->base, -1, 0, on_nudge, NULL);
+	shift->watchdog =
+		event_new(shift->base, -1, EV_PERSIST, on_watchdog, NULL);
+	if (!shift->nudge || !shift->watchdog)
+		log_fatal(71, "cannot set a timer");
+	if (watchdog_ms > 0)
+		arm(shift->watchdog, watchdog_ms);
+
+	shift->http = http_new(shift->base, shift->slots.n_all);
+	shift->map = map_new(shift->base, MAP_LIMIT_MS);
+	shift->env = (struct attempt_env){
+		.plan = shift->plan,
+		.http = shift->http,
+		.map = shift->map,
+		.on_end = on_end,
+		.ctx = shift,
+	};
+	connect_redis(shift);
+	/* without a route each job taken would only fail: leave them alone */
+	if (shift->plan->n_routes > 0)
+		open_pumps(shift);
+	announce(shift);
+	if (shift->plan->n_routes == 0)
+		log_warn("no route is configured: no job will be taken (see "
+			 "routes in hooksync.conf(5))");
+	rconn_start(shift->conn);
+	notify_ready();
+}
+
+/* ---- end ---- */
+
+static void
+end(struct shift *shift)
+{
+	/* replies first, then what waits for them, then what that runs on */
+	rconn_free(shift->conn);
+	stats_free(shift->stats);
+	for (size_t i = 0; i < shift->n_pumps; i++)
+		pump_free(shift->pumps[i]);
+	free(shift->pumps);
+	map_free(shift->map);
+	http_free(shift->http);
+	topo_free(shift->topo);
+	plan_free(shift->plan);
+	event_free(shift->on_term);
+	event_free(shift->on_int);
+	event_free(shift->on_hup);
+	event_free(shift->watchdog);
+	event_free(shift->nudge);
+	event_base_free(shift->base);
+	log_notice("stopped");
+}
+
+int
+shift_run(struct plan *plan)
+{
+	struct shift shift = { .plan = plan, .conf = plan->conf };
+
+	begin(&shift);
+	do {
+		if (event_base_loop(shift.base, EVLOOP_ONCE) < 0)
+			log_bug("the event loop failed");
+	} while (turn(&shift));
+	end(&shift);
+	return 0;
+}
