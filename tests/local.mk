@@ -12,6 +12,11 @@ AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT; 
 include tests/lib/local.mk
 include tests/it/local.mk
 include tests/compat/local.mk
+include tests/fuzz/local.mk
+
+# What holds for the tree as a whole.
+TESTS += %D%/layers.sh %D%/style.sh
+EXTRA_DIST += %D%/layers.sh %D%/style.sh
 
 #: make check        every test that needs no npm packages, within two minutes
 #: make check-asan   the same, built with AddressSanitizer and UBSan
