@@ -53,8 +53,10 @@ tap_result() # STATUS DESCRIPTION
 	fi
 	tap_failed=1
 	echo "not ok $tap_n - $2"
-	for tap_log in "$stage"/*.log; do
-		tail -n 15 "$tap_log" | sed "s/^/#   $(basename "$tap_log" .log): /"
+	for tap_log in responder worker nginx; do
+		[ ! -s "$stage/$tap_log.log" ] ||
+			tail -n 10 "$stage/$tap_log.log" |
+			sed "s/^/#   $tap_log: /"
 	done
 }
 
