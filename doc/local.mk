@@ -1,1 +1,7 @@
-# filled by its room
+# The manual, and what is read rather than looked up.
+
+dist_man_MANS += \
+	%D%/hooksync.1 \
+	%D%/hooksync-fcgi.8 \
+	%D%/hooksync-worker.8
+EXTRA_DIST += %D%/protocol.md
