@@ -12,6 +12,8 @@ libhooksync_a_SOURCES += \
 	%D%/digest.c %D%/digest.h \
 	%D%/signature.c %D%/signature.h \
 	%D%/doc.c %D%/doc.h \
+	%D%/doc_find.c \
+	%D%/doc_scan.c %D%/doc_scan.h \
 	%D%/file.c %D%/file.h \
 	%D%/notify.c %D%/notify.h
 
