@@ -411,7 +411,7 @@ slow_head(struct conn *conn)
 	release(conn);
 
 	int64_t limit =
-		front->settings.limit(front->settings.ctx, call->request.envp);
+		front->settings.limit(front->settings.ctx, front_env(call));
 	if (limit < 0) {
 		call->body_state = FRONT_BODY_UNWANTED;
 		hand_over(conn);
@@ -882,10 +882,10 @@ front_n_inside(const struct front *front)
 	return front->n_inside;
 }
 
-char *const *
+const char *const *
 front_env(const struct front_call *call)
 {
-	return call->request.envp;
+	return (const char *const *)call->request.envp;
 }
 
 bool

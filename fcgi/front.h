@@ -35,7 +35,7 @@ typedef void (*front_fn)(void *ctx, struct front_call *call);
 /* How many bytes of body does a request deserve, seen its parameters? -1: it
  * will be refused without its body. Asked only for requests that arrive in
  * pieces. */
-typedef int64_t (*front_limit_fn)(void *ctx, char *const *env);
+typedef int64_t (*front_limit_fn)(void *ctx, const char *const *env);
 
 struct front_settings {
 	int listen_fd; /* borrowed; never shut down */
@@ -57,7 +57,7 @@ void front_stop(struct front *front);
 size_t front_n_inside(const struct front *front);
 
 /* CGI variables, "NAME=value", ending in NULL; valid until the answer. */
-char *const *front_env(const struct front_call *call);
+const char *const *front_env(const struct front_call *call);
 /* Did the parameters hold what no web server sends (NUL, names with '=')? */
 bool front_env_is_odd(const struct front_call *call);
 /* Valid until the answer. */

@@ -96,7 +96,7 @@ refusal(int status, const char *detail, const char *why)
 /* Path, method, encoding, type, length: all that can be known without the
  * body. */
 static struct refusal
-check_head(struct delivery *delivery, char *const *env)
+check_head(struct delivery *delivery, const char *const *env)
 {
 	const char *why = NULL;
 	struct request *request = &delivery->request;
@@ -136,7 +136,7 @@ check_head(struct delivery *delivery, char *const *env)
 }
 
 int64_t
-intake_limit(void *ctx, char *const *env)
+intake_limit(void *ctx, const char *const *env)
 {
 	struct delivery delivery;
 	delivery_init(&delivery, ctx, NULL);
@@ -305,7 +305,7 @@ intake_take(void *ctx, struct front_call *call)
 	struct refusal verdict;
 	struct buf text;
 	struct span body = front_body(call);
-	char *const *env = front_env(call);
+	const char *const *env = front_env(call);
 
 	delivery_init(&delivery, ctx, call);
 	buf_init(&text, BOUNDS_REASON_BYTES);

@@ -20,6 +20,6 @@ void intake_free(struct intake *intake);
 
 /* For front_settings, with the intake as ctx. */
 void intake_take(void *intake, struct front_call *call);
-int64_t intake_limit(void *intake, char *const *env);
+int64_t intake_limit(void *intake, const char *const *env);
 
 #endif

@@ -2,12 +2,13 @@
  * listener: sockets made, or found.
  *
  * A stale Unix socket (its owner died) cannot be told from a living one by
- * looking; so we try to connect, and only what refuses is taken away.
+ * looking; so we try to connect, and only what refuses is replaced.
  */
 #include "fcgi/listener.h"
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/num.h"
 
 /* The kernel cuts it to net.core.somaxconn. */
 #define BACKLOG 4096
@@ -31,9 +33,9 @@ refuse(struct buf *why, enum hs_err err, const char *what, const char *text)
 	return err;
 }
 
-/* Somebody's, or left over? HS_OK: nothing is there any more. */
+/* Somebody's, or left over? HS_OK: nothing, or what may be replaced. */
 static enum hs_err
-clear_path(const struct sockaddr_un *address, struct buf *why)
+check_path(const struct sockaddr_un *address, struct buf *why)
 {
 	struct stat st;
 	const char *path = address->sun_path;
@@ -52,48 +54,61 @@ clear_path(const struct sockaddr_un *address, struct buf *why)
 	if (rc == 0 || error != ECONNREFUSED)
 		return refuse(why, HS_EXISTS, "another process listens there",
 			      path);
-	if (unlink(path) != 0 && errno != ENOENT)
-		return refuse(why, HS_IO, "unlink", path);
 	return HS_OK;
 }
 
+/* Made under a name of its own and moved into place when it listens already:
+ * there is never a path that nobody answers at. */
 static enum hs_err
 open_unix(const char *path, struct listener *out, struct buf *why)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un old = { .sun_family = AF_UNIX };
+	struct sockaddr_un new = { .sun_family = AF_UNIX };
 	struct stat st;
-	size_t len = strlen(path);
-	if (len == 0 || len >= sizeof(address.sun_path))
-		return refuse(why, HS_INVALID,
-			      "a socket's path has 1 to 107 bytes", path);
-	memcpy(address.sun_path, path, len);
-	enum hs_err err = clear_path(&address, why);
+	char *name = xasprintf("%s.%d", path, (int)getpid());
+	int fd = -1;
+	enum hs_err err;
+	if (path[0] == '\0' || strlen(name) >= sizeof(new.sun_path)) {
+		err = refuse(why, HS_INVALID,
+			     "a socket's path has 1 to 99 bytes", path);
+		goto out;
+	}
+	memcpy(old.sun_path, path, strlen(path));
+	memcpy(new.sun_path, name, strlen(name));
+	err = check_path(&old, why);
 	if (err != HS_OK)
-		return err;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return refuse(why, HS_IO, "socket", path);
+		goto out;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0) {
+		err = refuse(why, HS_IO, "socket", path);
+		goto out;
+	}
+	unlink(name); /* of one that had our number and died */
 	mode_t mask = umask(SOCKET_UMASK);
-	int rc = bind(fd, (struct sockaddr *)&address, sizeof(address));
+	int rc = bind(fd, (struct sockaddr *)&new, sizeof(new));
 	int error = errno;
 	umask(mask);
 	errno = error;
 	if (rc != 0) {
 		err = refuse(why, HS_IO, "bind", path);
-		close(fd);
-		return err;
+		goto out;
 	}
-	if (lstat(path, &st) != 0 || listen(fd, BACKLOG) != 0) {
+	if (listen(fd, BACKLOG) != 0 || lstat(name, &st) != 0 ||
+	    rename(name, path) != 0) {
 		err = refuse(why, HS_IO, "listen", path);
-		close(fd);
-		unlink(path);
-		return err;
+		unlink(name);
+		goto out;
 	}
 	out->fd = fd;
 	out->unix_path = xstrdup(path);
 	out->text = xasprintf("unix:%s", path);
 	out->inode = st.st_ino;
-	return HS_OK;
+	fd = -1;
+out:
+	if (fd >= 0)
+		close(fd);
+	free(name);
+	return err;
 }
 
 static enum hs_err
@@ -107,7 +122,9 @@ open_tcp(const char *text, struct listener *out, struct buf *why)
 	struct addrinfo *list = NULL;
 	const int on = 1;
 	int fd = -1;
-	if (colon == NULL || colon == text || colon[1] == '\0')
+	uint64_t port; /* getaddrinfo() would wrap a larger one */
+	if (colon == NULL || colon == text ||
+	    num_u64(span_text(colon + 1), 65535, &port) != HS_OK)
 		return refuse(why, HS_INVALID, "write unix:PATH or HOST:PORT",
 			      text);
 	size_t host_len = (size_t)(colon - text);

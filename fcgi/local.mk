@@ -20,3 +20,21 @@ RESPONDER_LIBS = libresponder.a libhooksync.a $(FCGI_LIBS) $(HS_LIBS)
 sbin_PROGRAMS += hooksync-fcgi
 hooksync_fcgi_SOURCES = %D%/main.c
 hooksync_fcgi_LDADD = $(RESPONDER_LIBS)
+
+if HAVE_CMOCKA
+fcgi_tests = tests/unit/records_test tests/unit/fcgi_request_test \
+	tests/unit/ident_test tests/unit/listener_test
+check_PROGRAMS += $(fcgi_tests)
+TESTS += $(fcgi_tests)
+
+fcgi_test_libs = $(RESPONDER_LIBS) $(CMOCKA_LIBS)
+fcgi_peer = tests/lib/fcgi_peer.c tests/lib/fcgi_peer.h
+tests_unit_records_test_SOURCES = tests/unit/records_test.c $(fcgi_peer)
+tests_unit_records_test_LDADD = $(fcgi_test_libs)
+tests_unit_fcgi_request_test_SOURCES = tests/unit/fcgi_request_test.c
+tests_unit_fcgi_request_test_LDADD = $(fcgi_test_libs)
+tests_unit_ident_test_SOURCES = tests/unit/ident_test.c
+tests_unit_ident_test_LDADD = $(fcgi_test_libs)
+tests_unit_listener_test_SOURCES = tests/unit/listener_test.c $(fcgi_peer)
+tests_unit_listener_test_LDADD = $(fcgi_test_libs)
+endif

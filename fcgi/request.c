@@ -17,12 +17,12 @@
 #define MAX_HEADER_NAME_BYTES 128
 
 struct span
-request_variable(char *const *env, const char *name, int *n)
+request_variable(const char *const *env, const char *name, int *n)
 {
 	struct span found = { NULL, 0 };
 	size_t len = strlen(name);
 	*n = 0;
-	for (char *const *at = env; at != NULL && *at != NULL; at++) {
+	for (const char *const *at = env; at != NULL && *at != NULL; at++) {
 		if (strncmp(*at, name, len) != 0 || (*at)[len] != '=')
 			continue;
 		found = span_text(*at + len + 1);
@@ -96,7 +96,7 @@ request_path_is(const struct request *request, const char *path)
 }
 
 enum hs_err
-request_parse(char *const *env, struct request *out, const char **why)
+request_parse(const char *const *env, struct request *out, const char **why)
 {
 	int n;
 	*out = (struct request){ .env = env };
@@ -260,7 +260,7 @@ is_id_byte(unsigned char c)
 }
 
 void
-request_id(char *const *env, char out[REQUEST_ID_BYTES + 1])
+request_id(const char *const *env, char out[REQUEST_ID_BYTES + 1])
 {
 	int n;
 	unsigned char drawn[DRAWN_ID_BYTES];

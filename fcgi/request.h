@@ -13,7 +13,7 @@
 #include "base/buf.h"
 
 struct request {
-	char *const *env; /* borrowed; "NAME=value", ending in NULL */
+	const char *const *env; /* borrowed; "NAME=value", ending in NULL */
 	struct span method;
 	struct span path;      /* of the URL as it was sent: without query, not
 			     decoded */
@@ -26,14 +26,14 @@ struct request {
 
 /* HS_INVALID with *why (static text) when it is no request at all: no method,
  * no path, or one of the variables above twice. */
-enum hs_err request_parse(char *const *env, struct request *out,
+enum hs_err request_parse(const char *const *env, struct request *out,
 			  const char **why) HS_MUST_CHECK;
 
 /* Is the whole path this text? */
 bool request_path_is(const struct request *request, const char *path);
 /* A CGI variable; *n says how often it came, and unless that is 1 ptr is
  * NULL. */
-struct span request_variable(char *const *env, const char *name, int *n);
+struct span request_variable(const char *const *env, const char *name, int *n);
 /* A header by its name ("X-Hub-Signature-256"), any case. As above. */
 struct span request_header(const struct request *request, const char *name,
 			   int *n);
@@ -49,6 +49,6 @@ int request_check_encoding(const struct request *request); /* 415 */
 /* X-Request-Id as the web server or the sender gave it, if it is 1 to 128 bytes
  * of [A-Za-z0-9._:+/=-]; else 32 hex digits, drawn. */
 #define REQUEST_ID_BYTES 128
-void request_id(char *const *env, char out[REQUEST_ID_BYTES + 1]);
+void request_id(const char *const *env, char out[REQUEST_ID_BYTES + 1]);
 
 #endif
