@@ -1,7 +1,8 @@
 /*
  * http: requests to other people's servers, many at once, on the loop. The
  * only file on curl (its multi-socket interface on libevent). Redirects are not
- * followed; only http and https are spoken; answers are bounded.
+ * followed; only http and https are spoken; answers are bounded. SIGPIPE must be
+ * ignored by the program. Thread: the loop's.
  */
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
@@ -56,9 +57,11 @@ struct http_answer { /* borrowed for the callback */
 typedef void (*http_fn)(void *ctx, const struct http_answer *answer);
 
 struct http *http_new(struct event_base *base, size_t max_connections);
-/* Cancels what runs, without callbacks. */
+/* Cancels what runs, without callbacks. Not from inside a callback. */
 void http_free(struct http *http);
-/* Calls fn once, from the loop; HS_INVALID (bad URL) or HS_NO_MEMORY: never. */
+/* Calls fn once, from the loop; HS_INVALID (method, URL, or a header that would
+ * become two), HS_TOO_BIG (a header) or HS_NO_MEMORY: never. *out (NULL: not
+ * wanted) is for http_cancel() and valid until fn was called. */
 enum hs_err http_start(struct http *http, const struct http_request *request,
 		       http_fn fn, void *ctx,
 		       struct http_transfer **out) HS_MUST_CHECK;
