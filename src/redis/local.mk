@@ -7,6 +7,11 @@ libhooksync_a_SOURCES += \
 	%D%/wire.c %D%/wire.h
 
 if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/resp_test
+TESTS += tests/unit/resp_test
+tests_unit_resp_test_SOURCES = tests/unit/resp_test.c
+tests_unit_resp_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/it/rconn_test
 TESTS += tests/it/rconn_test
 tests_it_rconn_test_SOURCES = tests/it/rconn_test.c \
