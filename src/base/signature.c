@@ -423,7 +423,8 @@ standard_sign(struct span secret, const struct signature_rules *rules,
 	enum hs_err err;
 
 	(void)rules;
-	if (now_ms < 0 || has_numeric_part(span_text(delivery_id)) ||
+	if (now_ms < 0 || now_ms / 1000 > (int64_t)TIMESTAMP_MAX_S ||
+	    has_numeric_part(span_text(delivery_id)) ||
 	    !standard_key(secret, &key))
 		return HS_INVALID;
 	buf_init(&timestamp_buf, sizeof(timestamp));

@@ -684,6 +684,9 @@ what_cannot_be_signed(void **state)
 				 HS_INVALID);
 	assert_int_equal(signature_sign(&rules, "a", span_text(""), -1, &out),
 			 HS_INVALID);
+	assert_int_equal(
+		signature_sign(&rules, "a", span_text(""), INT64_MAX, &out),
+		HS_INVALID);
 	rules.n_secrets = 0;
 	assert_int_equal(signature_sign(&rules, "a", span_text(""), 0, &out),
 			 HS_INVALID);
