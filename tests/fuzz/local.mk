@@ -16,7 +16,13 @@ tests_fuzz_doc_fuzz_LDADD = libhooksync.a $(HS_LIBS)
 tests_fuzz_signature_fuzz_SOURCES = %D%/signature_fuzz.c %D%/replay.c
 tests_fuzz_signature_fuzz_LDADD = libhooksync.a $(HS_LIBS)
 
-EXTRA_DIST += %D%/corpus
+# Not a fuzzer, but of the same mind: JSON.parse() as the oracle of doc.
+check_PROGRAMS += %D%/doc_verdict
+tests_fuzz_doc_verdict_SOURCES = %D%/doc_verdict.c
+tests_fuzz_doc_verdict_LDADD = libhooksync.a $(HS_LIBS)
+TESTS += %D%/json_oracle.sh
+
+EXTRA_DIST += %D%/corpus %D%/json_oracle.sh %D%/json_oracle.mjs
 
 FUZZ = doc
 FUZZ_S = 60
