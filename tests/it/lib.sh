@@ -73,6 +73,14 @@ fails() # COMMAND...
 	! "$@"
 }
 
+says() # TEXT COMMAND...; the command succeeds and its output has the text
+{
+	tap_wanted=$1
+	shift
+	tap_said=$("$@" 2>/dev/null) || return
+	[ "${tap_said#*"$tap_wanted"}" != "$tap_said" ]
+}
+
 is() # DESCRIPTION GOT WANTED
 {
 	if [ "$2" = "$3" ]; then

@@ -147,6 +147,7 @@ stage_conf()
 	)
 	cat >"$conf" <<-END
 		redis     = { url = "unix:$redis_sock"; };
+		responder = { listen = "unix:$fcgi_sock"; };
 		services  = {
 		  crm = { url = "$mock_url/crm"; bearer = "secret:crm-token"; };
 		  erp = { url = "$mock_url/erp"; basic = "secret:erp-login";
