@@ -681,11 +681,14 @@ is_unreachable(void **state)
 	free(seen.body);
 
 	/* TLS spoken to one who does not */
-	snprintf(url, sizeof(url), "https://127.0.0.1:%d/", port);
+	static const char plain[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
+	raw_open(&raw, plain, sizeof(plain) - 1, true);
+	snprintf(url, sizeof(url), "https://127.0.0.1:%d/", raw.port);
 	request = request_to("GET", url);
 	ask(&request, &seen);
 	assert_int_equal(seen.result, HTTP_UNREACHABLE);
 	free(seen.body);
+	raw_close(&raw);
 }
 
 static void
