@@ -1,170 +1,16 @@
-// The same story told by BullMQ on one database and by us on another: after
-// every step both must hold the same keys. BullMQ takes its clock from the
-// client, so it is set for both.
+// Stories told by BullMQ and by us, step by step the same (both.mjs).
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { FlowProducer, Queue, Worker } from 'bullmq';
-import { dump, Peer, PREFIX, Server } from './stage.mjs';
+import { FlowProducer, Queue } from 'bullmq';
+import { Both, QUEUE, START, TOKEN } from './both.mjs';
+import { PREFIX, Server } from './stage.mjs';
 
-const QUEUE = 'hooks';
-const START = 1900000000000;
-const TOKEN = 'token';
-const LOCK = 30000;
-
-const realNow = Date.now;
-let clock = START;
 let server;
-
-function scores(zset) {
-	const result = {};
-	for (let i = 0; zset && i < zset.content.length; i += 2)
-		result[zset.content[i]] = zset.content[i + 1];
-	return result;
-}
-
-// Both sides of a story.
-class Stage {
-	static async set(name) {
-		const stage = new Stage();
-		stage.name = name;
-		clock = START;
-		Date.now = () => clock;
-		stage.redisNode = server.redis(1);
-		stage.redisOurs = server.redis(2);
-		await stage.redisNode.flushdb();
-		await stage.redisOurs.flushdb();
-		stage.queue = new Queue(QUEUE,
-			{ connection: server.connection(1), prefix: PREFIX });
-		await stage.queue.waitUntilReady();
-		stage.worker = new Worker(QUEUE, async () => {}, {
-			connection: server.connection(1), prefix: PREFIX,
-			autorun: false, name: 'w1', lockDuration: LOCK,
-			stalledInterval: LOCK, maxStalledCount: 1,
-		});
-		stage.worker.on('error', () => {});
-		await stage.worker.waitUntilReady();
-		stage.peer = new Peer(server, QUEUE, 2);
-		await stage.peer.do('announce');
-		stage.jobs = {};
-		return stage;
-	}
-
-	async strike() {
-		await this.worker.close();
-		await this.queue.close();
-		assert.equal(await this.peer.stop(), 0);
-		Date.now = realNow;
-	}
-
-	// Runs one step on both sides and compares what it left.
-	async step(what, node, ours) {
-		await node();
-		await ours();
-		const left = await dump(this.redisNode);
-		const right = await dump(this.redisOurs);
-		this.explain(left, right);
-		assert.deepEqual(right, left, `${this.name}: after ${what}`);
-	}
-
-	// The one difference that is allowed: BullMQ wakes somebody after every
-	// take. We do not when nothing is left to take, and name the time of the
-	// first delayed job when only delayed ones are.
-	explain(left, right) {
-		const key = (suffix) => `${PREFIX}:${QUEUE}:${suffix}`;
-		const node = scores(left[key('marker')]);
-		const ours = scores(right[key('marker')]);
-		const delayed = right[key('delayed')];
-		const waits = right[key('wait')] || right[key('prioritized')];
-		if (waits)
-			assert.equal(ours['0'], node['0'], 'the marker');
-		else if (delayed)
-			assert.ok(ours['0'] || ours['1'], 'nobody would wake');
-		if (ours['1'] !== node['1'] && Number(ours['1']) > clock)
-			assert.equal(Number(ours['1']),
-				Number(delayed.content[1]) / 4096);
-		delete left[key('marker')];
-		delete right[key('marker')];
-	}
-
-	add(name, data, opts = {}) {
-		const { jobId, attempts, backoff, delay, priority, lifo,
-			timestamp } = opts;
-		return this.step(`add ${name}`, async () => {
-			await this.queue.add(name, data, opts);
-		}, async () => {
-			await this.peer.add({ id: jobId, name,
-				data: JSON.stringify(data), attempts, backoff,
-				delay, priority, lifo, timestamp },
-			{ now: clock });
-		});
-	}
-
-	take(expected) {
-		return this.step('take', async () => {
-			const job = await this.worker.getNextJob(TOKEN,
-				{ block: false });
-			assert.equal(job?.id, expected);
-			if (job)
-				this.jobs[job.id] = job;
-		}, async () => {
-			const answer = await this.peer.do('take', { token: TOKEN,
-				worker: 'w1', now: clock, lockDuration: LOCK });
-			assert.equal(answer.jobs[0]?.id, expected);
-		});
-	}
-
-	complete(id, value = { done: true }) {
-		return this.step(`complete ${id}`, async () => {
-			await this.jobs[id].moveToCompleted(value, TOKEN, false);
-		}, async () => {
-			assert.equal(await this.peer.finish(TOKEN, { id,
-				kind: 'completed', value: JSON.stringify(value) },
-			{ now: clock }), 0);
-		});
-	}
-
-	fail(id, reason = 'no luck') {
-		return this.step(`fail ${id}`, async () => {
-			await this.jobs[id].moveToFailed(new Error(reason), TOKEN,
-				false);
-		}, async () => {
-			assert.equal(await this.peer.finish(TOKEN, { id,
-				kind: 'error', value: reason, stack: reason },
-			{ now: clock }), 0);
-		});
-	}
-
-	// The lock of an active job runs out.
-	expire(id) {
-		return this.step(`the lock of ${id} expires`,
-			() => this.redisNode.del(`${PREFIX}:${QUEUE}:${id}:lock`),
-			() => this.redisOurs.del(`${PREFIX}:${QUEUE}:${id}:lock`));
-	}
-
-	// Something done with Redis alone, on both sides.
-	both(what, fn) {
-		return this.step(what, () => fn(this.redisNode),
-			() => fn(this.redisOurs));
-	}
-
-	stalled() {
-		return this.step('the stalled check', async () => {
-			await this.redisNode.del(
-				`${PREFIX}:${QUEUE}:stalled-check`);
-			await this.worker.moveStalledJobsToWait();
-		}, async () => {
-			await this.redisOurs.del(
-				`${PREFIX}:${QUEUE}:stalled-check`);
-			await this.peer.do('stalled',
-				{ interval: LOCK, max: 1, now: clock });
-		});
-	}
-}
 
 function story(name, tell) {
 	it(name, async () => {
-		const stage = await Stage.set(name);
+		const stage = await Both.set(name, server);
 		try {
 			await tell(stage);
 		} finally {
@@ -207,7 +53,7 @@ describe('step by step like BullMQ', () => {
 		await s.take('1');
 		await s.take('2');
 		await s.take(undefined);
-		clock += 5;
+		s.clock += 5;
 		await s.complete('1');
 		await s.complete('2', null);
 		await s.take(undefined);
@@ -215,10 +61,10 @@ describe('step by step like BullMQ', () => {
 
 	story('what may end a job', async (s) => {
 		for (const value of [null, 0, 'text', [], {}, [{}], 'a/b "é"']) {
-			const id = `evt-${JSON.stringify(value).length}-${clock}`;
+			const id = `evt-${JSON.stringify(value).length}-${s.clock}`;
 			await s.add('a', {}, { jobId: id });
 			await s.take(id);
-			clock += 1;
+			s.clock += 1;
 			await s.complete(id, value);
 		}
 	});
@@ -234,9 +80,9 @@ describe('step by step like BullMQ', () => {
 		await s.take('2');
 		await s.take('1');
 		await s.take(undefined);
-		clock += 999;
+		s.clock += 999;
 		await s.take('5');
-		clock += 1;
+		s.clock += 1;
 		await s.take('3');
 		await s.take('4');
 		await s.take(undefined);
@@ -246,13 +92,13 @@ describe('step by step like BullMQ', () => {
 		await s.add('a', {}, { attempts: 3, jobId: 'evt-1',
 			backoff: { type: 'exponential', delay: 2000 } });
 		await s.take('evt-1');
-		clock += 3;
+		s.clock += 3;
 		await s.fail('evt-1');
 		await s.take(undefined);
-		clock += 2000;
+		s.clock += 2000;
 		await s.take('evt-1');
 		await s.fail('evt-1');
-		clock += 4000;
+		s.clock += 4000;
 		await s.take('evt-1');
 		await s.fail('evt-1', 'the third');
 		await s.take(undefined);
@@ -287,7 +133,7 @@ describe('step by step like BullMQ', () => {
 				timestamp: START }),
 			async () => {
 				await s.peer.add({ id: jobId, name: 'a', data: '{}',
-					attempts: 4, timestamp: START }, { now: clock });
+					attempts: 4, timestamp: START }, { now: s.clock });
 				await s.redisOurs.hset(`${PREFIX}:${QUEUE}:${jobId}`,
 					'opts', JSON.stringify({ jobId, attempts: 4,
 						stackTraceLimit: limit,
@@ -326,7 +172,7 @@ describe('step by step like BullMQ', () => {
 		const giveBack = (id) => s.step(`give ${id} back`,
 			() => s.jobs[id].moveToWait(TOKEN),
 			async () => assert.equal(await s.peer.finish(TOKEN,
-				{ id, kind: 'giveBack' }, { now: clock }), 0));
+				{ id, kind: 'giveBack' }, { now: s.clock }), 0));
 		await s.take('1');
 		await giveBack('1');
 		await s.take('1');
@@ -340,11 +186,11 @@ describe('step by step like BullMQ', () => {
 		await s.add('a', {}, { attempts: 2 });
 		await s.take('1');
 		await s.step('postpone',
-			() => s.jobs['1'].moveToDelayed(clock + 700, TOKEN),
+			() => s.jobs['1'].moveToDelayed(s.clock + 700, TOKEN),
 			async () => assert.equal(await s.peer.finish(TOKEN,
 				{ id: '1', kind: 'postpone', delay: 700 },
-				{ now: clock }), 0));
-		clock += 700;
+				{ now: s.clock }), 0));
+		s.clock += 700;
 		await s.take('1');
 		await s.complete('1');
 	});
@@ -356,7 +202,7 @@ describe('step by step like BullMQ', () => {
 				await job.retry(from, { resetAttemptsMade: true,
 					resetAttemptsStarted: true });
 			},
-			() => s.peer.do('retry', { id, from, now: clock }));
+			() => s.peer.do('retry', { id, from, now: s.clock }));
 		await s.add('a', {});
 		await s.add('b', {}, { priority: 2 });
 		await s.add('c', {}, { lifo: true });
@@ -384,7 +230,7 @@ describe('step by step like BullMQ', () => {
 				{ jobId, ...opts }),
 			async () => {
 				await s.peer.add({ id: jobId, name: 'a', data: '{}' },
-					{ now: clock });
+					{ now: s.clock });
 				await s.redisOurs.hset(`${PREFIX}:${QUEUE}:${jobId}`,
 					'opts', JSON.stringify({ jobId, attempts: 0,
 						...opts }));
@@ -392,14 +238,14 @@ describe('step by step like BullMQ', () => {
 		};
 		let n = 0;
 		for (const rule of [...rules, ...rules]) {
-			clock += 400;
+			s.clock += 400;
 			const jobId = `c-${n++}`;
 			await addWith(jobId, { removeOnComplete: rule });
 			await s.take(jobId);
 			await s.complete(jobId);
 		}
 		for (const rule of [...rules, ...rules]) {
-			clock += 400;
+			s.clock += 400;
 			const jobId = `f-${n++}`;
 			await addWith(jobId, { removeOnFail: rule });
 			await s.take(jobId);
@@ -416,7 +262,7 @@ describe('step by step like BullMQ', () => {
 		await s.add('c', {}, { priority: 1 });
 		await s.add('d', {}, { delay: 10 });
 		await s.take(undefined);
-		clock += 10;
+		s.clock += 10;
 		await s.take(undefined);
 	});
 
@@ -445,7 +291,7 @@ describe('step by step like BullMQ', () => {
 		await s.take(undefined);
 		await s.complete('1');
 		await s.take(undefined);
-		clock += 60001;
+		s.clock += 60001;
 		await s.both('time passes', (redis) =>
 			redis.del(`${PREFIX}:${QUEUE}:limiter`));
 		await s.take('3');
@@ -505,7 +351,7 @@ describe('step by step like BullMQ', () => {
 					`${PREFIX}:${QUEUE}:wait`, 0, -1)).reverse();
 				await s.take(order[0]);
 				await s.take(order[1]);
-				clock += 1;
+				s.clock += 1;
 				await s.fail(order[0]);
 				await s.complete(order[1], { ok: 1 });
 				if (!removes) {
@@ -515,7 +361,7 @@ describe('step by step like BullMQ', () => {
 							resetAttemptsMade: true,
 							resetAttemptsStarted: true });
 					}, () => s.peer.do('retry',
-						{ id: order[0], from: 'failed', now: clock }));
+						{ id: order[0], from: 'failed', now: s.clock }));
 					await s.take(order[0]);
 					await s.complete(order[0]);
 				}
@@ -537,7 +383,7 @@ describe('step by step like BullMQ', () => {
 			}
 			await s.take(`child-${id}`);
 			await s.complete(`child-${id}`, [1]);
-			clock += 60;
+			s.clock += 60;
 			await s.take(`parent-${id}`);
 			await s.complete(`parent-${id}`);
 		}

@@ -131,11 +131,17 @@ local function parent_child_failed(parent, key, reason, now)
 	end
 end
 
--- A child that leaves without a trace must not be waited for.
+-- A child that leaves without a trace must not be waited for. Its parent is
+-- next in turn then, whatever its own delay and priority are.
 local function parent_child_gone(parent, key)
+	local q = parent.q
 	if parent_drop_dependency(parent, key)
-		and not parent_has_pending(parent) then
-		parent_free(parent)
+		and not parent_has_pending(parent)
+		and redis.call('ZREM', q['waiting-children'], parent.id) == 1 then
+		redis.call('RPUSH', queue_ready(q), parent.id)
+		queue_wake(q)
+		queue_event(q, 'waiting', 'jobId', parent.id, 'prev',
+			'waiting-children')
 	end
 end
 
