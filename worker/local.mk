@@ -9,6 +9,7 @@ libworker_a_SOURCES = \
 	%D%/outcome.c %D%/outcome.h \
 	%D%/plan.c %D%/plan.h \
 	%D%/pump.c %D%/pump.h \
+	%D%/quote.c %D%/quote.h \
 	%D%/rehearsal.c %D%/rehearsal.h \
 	%D%/request.c %D%/request.h \
 	%D%/roster.c %D%/roster.h \
@@ -22,3 +23,28 @@ WORKER_LIBS = libworker.a libhooksync.a $(JQ_LIBS) $(CURL_LIBS) $(HS_LIBS)
 sbin_PROGRAMS += hooksync-worker
 hooksync_worker_SOURCES = %D%/main.c
 hooksync_worker_LDADD = $(WORKER_LIBS)
+
+if HAVE_CMOCKA
+worker_tests = \
+	tests/unit/attempt_test \
+	tests/unit/gate_test \
+	tests/unit/map_test \
+	tests/unit/outcome_test \
+	tests/unit/roster_test \
+	tests/unit/stats_test
+check_PROGRAMS += $(worker_tests)
+TESTS += $(worker_tests)
+worker_test_libs = $(WORKER_LIBS) $(CMOCKA_LIBS)
+tests_unit_attempt_test_SOURCES = tests/unit/attempt_test.c
+tests_unit_attempt_test_LDADD = $(worker_test_libs)
+tests_unit_gate_test_SOURCES = tests/unit/gate_test.c
+tests_unit_gate_test_LDADD = $(worker_test_libs)
+tests_unit_map_test_SOURCES = tests/unit/map_test.c
+tests_unit_map_test_LDADD = $(worker_test_libs)
+tests_unit_outcome_test_SOURCES = tests/unit/outcome_test.c
+tests_unit_outcome_test_LDADD = $(worker_test_libs)
+tests_unit_roster_test_SOURCES = tests/unit/roster_test.c
+tests_unit_roster_test_LDADD = $(worker_test_libs)
+tests_unit_stats_test_SOURCES = tests/unit/stats_test.c
+tests_unit_stats_test_LDADD = $(worker_test_libs)
+endif

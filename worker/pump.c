@@ -26,6 +26,7 @@
 #include "base/log.h"
 #include "queue/take.h"
 #include "worker/lease.h"
+#include "worker/quote.h"
 #include "worker/settle.h"
 
 #define REST_MS 1000         /* after a refusal; BullMQ: 15 s */
@@ -127,6 +128,22 @@ trouble(struct pump *pump, const char *what, enum hs_err err, const char *text)
 }
 
 static void
+log_taken(const struct pump *pump, const struct job *job)
+{
+	struct buf line;
+
+	if (!log_is_on(LOG_LEVEL_INFO))
+		return;
+	buf_init(&line, BOUNDS_LOG_LINE_BYTES);
+	buf_notef(&line, "job taken queue=%s job=%s", pump->set.queue, job->id);
+	quote_note(&line, "name", job->name);
+	buf_notef(&line, " attempt=%" PRId64 " age_ms=%" PRId64, job->made + 1,
+		  clock_wall_ms() - job->timestamp_ms);
+	log_info("%s", buf_text(&line));
+	buf_fini(&line);
+}
+
+static void
 begin(struct pump *pump, struct job *job)
 {
 	struct attempt *before = roster_find(&pump->roster, job->id_bytes);
@@ -141,10 +158,7 @@ begin(struct pump *pump, struct job *job)
 			 "queue=%s job=%s",
 			 pump->set.queue, job->id);
 	}
-	log_info("job taken queue=%s job=%s name=\"%s\" attempt=%" PRId64
-		 " waited_ms=%" PRId64,
-		 pump->set.queue, job->id, job->name, job->made + 1,
-		 clock_wall_ms() - job->timestamp_ms - job->delay_ms);
+	log_taken(pump, job);
 	attempt = attempt_new(pump->set.env, job);
 	roster_add(&pump->roster, attempt);
 	attempt_start(attempt);

@@ -21,6 +21,7 @@
 #include "base/bounds.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "worker/quote.h"
 
 #define RETRY_MS 1000  /* after a refusal; BullMQ waits 15 s */
 #define REFUSED_MAX 60 /* repeats of a refused call: about a minute */
@@ -105,7 +106,7 @@ log_end(const struct settle *settle, const struct attempt *attempt)
 	if (end->kind == FINISH_COMPLETED)
 		buf_notef(&line, " outcome=%s", reason);
 	else if (end->value.len > 0)
-		buf_notef(&line, " reason=\"%s\"", reason);
+		quote_note(&line, "reason", reason);
 	log_info("%s", buf_text(&line));
 	buf_fini(&line);
 }

@@ -1,0 +1,328 @@
+/*
+ * gate: slots, pauses, probes; time is a number here.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "worker/gate.h"
+
+#define MINUTE_MS INT64_C(60000)
+
+static unsigned n_errors;
+
+static void
+count_errors(enum log_level level, const char *line)
+{
+	(void)line;
+	n_errors += level == LOG_LEVEL_ERROR;
+}
+
+static int
+quiet(void **state)
+{
+	(void)state;
+	n_errors = 0;
+	log_set_sink(count_errors);
+	return 0;
+}
+
+/* One request through the gate, with this verdict. */
+static bool
+pass(struct gate *gate, bool is_fetch, enum gate_verdict verdict, int64_t now)
+{
+	struct gate_ticket ticket;
+	bool is_believed;
+
+	gate_ticket_init(&ticket);
+	assert_int_equal(gate_enter(gate, &ticket, is_fetch, now), GATE_GO);
+	is_believed = gate_report(&ticket, verdict, now);
+	gate_leave(&ticket);
+	return is_believed;
+}
+
+static void
+lets_in_as_many_as_it_may(void **state)
+{
+	struct gate *gate = gate_new("erp", 2, 20);
+	struct gate_ticket tickets[4];
+	enum gate_answer answer;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		gate_ticket_init(&tickets[i]);
+		assert_int_equal(gate_enter(gate, &tickets[i], false, 0),
+				 i < 2 ? GATE_GO : GATE_WAIT);
+	}
+	assert_null(gate_next(gate, 0, &answer));
+	gate_leave(&tickets[1]);
+	/* in the order of coming */
+	assert_ptr_equal(gate_next(gate, 0, &answer), &tickets[2]);
+	assert_int_equal(answer, GATE_GO);
+	assert_null(gate_next(gate, 0, &answer));
+	/* one that leaves the line frees no slot */
+	gate_leave(&tickets[3]);
+	assert_null(gate_next(gate, 0, &answer));
+	gate_leave(&tickets[0]);
+	gate_leave(&tickets[2]);
+	gate_leave(&tickets[2]);
+	gate_free(gate);
+}
+
+static void
+nobody_overtakes_the_line(void **state)
+{
+	struct gate *gate = gate_new("erp", 1, 20);
+	struct gate_ticket first, second, third;
+	enum gate_answer answer;
+
+	(void)state;
+	gate_ticket_init(&first);
+	gate_ticket_init(&second);
+	gate_ticket_init(&third);
+	assert_int_equal(gate_enter(gate, &first, false, 0), GATE_GO);
+	assert_int_equal(gate_enter(gate, &second, false, 0), GATE_WAIT);
+	gate_leave(&first);
+	assert_int_equal(gate_enter(gate, &third, false, 0), GATE_WAIT);
+	assert_ptr_equal(gate_next(gate, 0, &answer), &second);
+	gate_leave(&second);
+	assert_ptr_equal(gate_next(gate, 0, &answer), &third);
+	gate_leave(&third);
+	gate_free(gate);
+}
+
+static void
+a_pause_sends_away_and_ends_by_itself(void **state)
+{
+	struct gate *gate = gate_new("erp", 1, 20);
+	struct gate_ticket inside, waits, comes;
+	enum gate_answer answer;
+
+	(void)state;
+	gate_ticket_init(&inside);
+	gate_ticket_init(&waits);
+	gate_ticket_init(&comes);
+	assert_int_equal(gate_enter(gate, &inside, false, 0), GATE_GO);
+	assert_int_equal(gate_enter(gate, &waits, false, 0), GATE_WAIT);
+	gate_pause(gate, 1000, 0);
+	assert_true(gate_is_shut(gate, false, 999));
+	assert_int_equal(gate_enter(gate, &comes, false, 500), GATE_SHUT);
+	assert_ptr_equal(gate_next(gate, 500, &answer), &waits);
+	assert_int_equal(answer, GATE_SHUT);
+	assert_true(gate_wait_ms(gate, 500) >= 500);
+	assert_true(gate_wait_ms(gate, 500) < 700);
+	gate_leave(&inside);
+	assert_false(gate_is_shut(gate, false, 1000));
+	assert_int_equal(gate_enter(gate, &comes, false, 1000), GATE_GO);
+	gate_leave(&comes);
+	assert_int_equal(gate_cause(gate), GATE_OPEN);
+	assert_int_equal(n_errors, 0);
+	gate_free(gate);
+}
+
+static void
+a_longer_pause_wins(void **state)
+{
+	struct gate *gate = gate_new("erp", 1, 20);
+
+	(void)state;
+	gate_pause(gate, 5000, 0);
+	gate_pause(gate, 1000, 0);
+	assert_true(gate_is_shut(gate, false, 4999));
+	gate_pause(gate, 0, 0);
+	gate_pause(gate, -1, 0);
+	assert_true(gate_is_shut(gate, false, 4999));
+	assert_false(gate_is_shut(gate, false, 5000));
+	gate_free(gate);
+}
+
+static void
+gone_in_a_row_shuts_it(void **state)
+{
+	struct gate *gate = gate_new("crm", 100, 3);
+
+	(void)state;
+	assert_true(pass(gate, true, GATE_SAYS_GONE, 0));
+	assert_true(pass(gate, true, GATE_SAYS_GONE, 0));
+	/* an object that is found starts the count anew */
+	assert_true(pass(gate, true, GATE_SAYS_FOUND, 0));
+	assert_true(pass(gate, true, GATE_SAYS_GONE, 0));
+	assert_true(pass(gate, true, GATE_SAYS_GONE, 0));
+	assert_int_equal(gate_cause(gate), GATE_OPEN);
+	assert_true(pass(gate, true, GATE_SAYS_GONE, 0));
+	assert_int_equal(gate_cause(gate), GATE_GONE);
+	assert_int_equal(n_errors, 1);
+	assert_true(gate_is_shut(gate, true, MINUTE_MS - 1));
+	gate_free(gate);
+}
+
+static void
+gone_of_those_inside_is_not_believed(void **state)
+{
+	struct gate *gate = gate_new("crm", 100, 2);
+	struct gate_ticket tickets[10];
+	unsigned n_believed = 0;
+
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		gate_ticket_init(&tickets[i]);
+		assert_int_equal(gate_enter(gate, &tickets[i], true, 0),
+				 GATE_GO);
+	}
+	for (int i = 0; i < 10; i++) {
+		n_believed += gate_report(&tickets[i], GATE_SAYS_GONE, 0);
+		gate_leave(&tickets[i]);
+	}
+	assert_int_equal(n_believed, 2);
+	assert_int_equal(n_errors, 1);
+	gate_free(gate);
+}
+
+static void
+one_probe_at_a_time_opens_it(void **state)
+{
+	struct gate *gate = gate_new("crm", 10, 1);
+	struct gate_ticket probe, other;
+	int64_t now = 0;
+
+	(void)state;
+	gate_ticket_init(&probe);
+	gate_ticket_init(&other);
+	pass(gate, true, GATE_SAYS_GONE, now);
+	now += MINUTE_MS;
+	/* a push proves nothing about what can be found */
+	assert_int_equal(gate_enter(gate, &other, false, now), GATE_SHUT);
+	assert_int_equal(gate_enter(gate, &probe, true, now), GATE_GO);
+	assert_int_equal(gate_enter(gate, &other, true, now), GATE_SHUT);
+	/* the probe is gone as well: not believed, and the pause grows */
+	assert_false(gate_report(&probe, GATE_SAYS_GONE, now));
+	gate_leave(&probe);
+	assert_true(gate_is_shut(gate, true, now + 2 * MINUTE_MS - 1));
+	now += 2 * MINUTE_MS;
+	assert_int_equal(gate_enter(gate, &probe, true, now), GATE_GO);
+	assert_true(gate_report(&probe, GATE_SAYS_FOUND, now));
+	gate_leave(&probe);
+	assert_int_equal(gate_cause(gate), GATE_OPEN);
+	assert_int_equal(gate_enter(gate, &other, false, now), GATE_GO);
+	gate_leave(&other);
+	gate_free(gate);
+}
+
+static void
+a_probe_that_is_cancelled_lets_another_try(void **state)
+{
+	struct gate *gate = gate_new("crm", 10, 1);
+	struct gate_ticket probe, other;
+
+	(void)state;
+	gate_ticket_init(&probe);
+	gate_ticket_init(&other);
+	pass(gate, true, GATE_SAYS_GONE, 0);
+	assert_int_equal(gate_enter(gate, &probe, true, MINUTE_MS), GATE_GO);
+	gate_leave(&probe);
+	assert_int_equal(gate_enter(gate, &other, true, MINUTE_MS), GATE_GO);
+	gate_leave(&other);
+	gate_free(gate);
+}
+
+static void
+the_pause_grows_to_five_minutes(void **state)
+{
+	static const int64_t pauses[] = { 1, 2, 4, 5, 5, 5 };
+	struct gate *gate = gate_new("crm", 10, 1);
+	int64_t now = 0;
+
+	(void)state;
+	pass(gate, true, GATE_SAYS_GONE, now);
+	for (size_t i = 0; i < sizeof(pauses) / sizeof(pauses[0]); i++) {
+		now += pauses[i] * MINUTE_MS;
+		assert_true(gate_is_shut(gate, true, now - 1));
+		assert_false(gate_is_shut(gate, true, now));
+		/* trouble proves nothing: it stays shut */
+		pass(gate, true, i % 2 ? GATE_SAYS_TROUBLE : GATE_SAYS_GONE,
+		     now);
+		assert_int_equal(gate_cause(gate), GATE_GONE);
+	}
+	assert_int_equal(n_errors, 1);
+	gate_free(gate);
+}
+
+static void
+denied_shuts_it_until_a_probe_is_taken(void **state)
+{
+	struct gate *gate = gate_new("erp", 10, 20);
+
+	(void)state;
+	pass(gate, false, GATE_SAYS_DENIED, 0);
+	assert_int_equal(gate_cause(gate), GATE_DENIED);
+	assert_int_equal(n_errors, 1);
+	assert_true(gate_is_shut(gate, false, MINUTE_MS - 1));
+	pass(gate, false, GATE_SAYS_DENIED, MINUTE_MS);
+	assert_true(gate_is_shut(gate, false, 3 * MINUTE_MS - 1));
+	/* any answer to a push will do */
+	pass(gate, false, GATE_SAYS_FINE, 3 * MINUTE_MS);
+	assert_int_equal(gate_cause(gate), GATE_OPEN);
+	gate_free(gate);
+}
+
+static void
+concurrency_opens_slowly_after_trouble(void **state)
+{
+	struct gate *gate = gate_new("erp", 3, 20);
+	struct gate_ticket a, b, c;
+	enum gate_answer answer;
+
+	(void)state;
+	gate_ticket_init(&a);
+	gate_ticket_init(&b);
+	gate_ticket_init(&c);
+	pass(gate, false, GATE_SAYS_DENIED, 0);
+	pass(gate, false, GATE_SAYS_FINE, MINUTE_MS);
+	assert_int_equal(gate_enter(gate, &a, false, MINUTE_MS), GATE_GO);
+	assert_int_equal(gate_enter(gate, &b, false, MINUTE_MS), GATE_GO);
+	assert_int_equal(gate_enter(gate, &c, false, MINUTE_MS), GATE_WAIT);
+	gate_report(&a, GATE_SAYS_FINE, MINUTE_MS);
+	gate_leave(&a);
+	assert_ptr_equal(gate_next(gate, MINUTE_MS, &answer), &c);
+	gate_leave(&b);
+	gate_leave(&c);
+	gate_free(gate);
+}
+
+static void
+a_limit_of_nought_never_shuts(void **state)
+{
+	struct gate *gate = gate_new("crm", 10, 0);
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		assert_true(pass(gate, true, GATE_SAYS_GONE, 0));
+	assert_int_equal(gate_cause(gate), GATE_OPEN);
+	gate_free(gate);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, quiet)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(lets_in_as_many_as_it_may),
+		TEST(nobody_overtakes_the_line),
+		TEST(a_pause_sends_away_and_ends_by_itself),
+		TEST(a_longer_pause_wins),
+		TEST(gone_in_a_row_shuts_it),
+		TEST(gone_of_those_inside_is_not_believed),
+		TEST(one_probe_at_a_time_opens_it),
+		TEST(a_probe_that_is_cancelled_lets_another_try),
+		TEST(the_pause_grows_to_five_minutes),
+		TEST(denied_shuts_it_until_a_probe_is_taken),
+		TEST(concurrency_opens_slowly_after_trouble),
+		TEST(a_limit_of_nought_never_shuts),
+	};
+	return cmocka_run_group_tests_name("gate", tests, NULL, NULL);
+}
