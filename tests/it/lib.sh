@@ -32,6 +32,7 @@ story() # PROGRAM...; opens the stage
 	stage_open
 	trap tap_cleanup EXIT
 	trap 'exit 130' INT
+	trap 'exit 141' PIPE
 	trap 'exit 143' TERM
 }
 
