@@ -2,6 +2,7 @@
 
 dist_man_MANS += \
 	%D%/hooksync.1 \
+	%D%/hooksync.conf.5 \
 	%D%/hooksync-fcgi.8 \
 	%D%/hooksync-worker.8
 EXTRA_DIST += %D%/protocol.md

@@ -1,9 +1,9 @@
 /*
  * endpoint: what one configured URL path accepts.
  *
- * The path is compared byte by byte with what the web server passes on (a
- * decoded path), so a configured one is kept to bytes that mean the same
- * before and after decoding.
+ * The path is compared byte by byte with the request's, which some web servers
+ * pass on as it was sent and others decoded; so a configured one is kept to
+ * bytes that are the same before and after.
  */
 #include "conf/endpoint.h"
 

@@ -44,3 +44,10 @@ tests_unit_table_test_LDADD = $(conf_test_libs)
 tests_unit_url_test_SOURCES = tests/unit/url_test.c
 tests_unit_url_test_LDADD = $(conf_test_libs)
 endif
+
+# The table, the manual page and the sample file say the same.
+check_PROGRAMS += tests/lib/conf_options
+tests_lib_conf_options_SOURCES = tests/lib/conf_options.c
+tests_lib_conf_options_LDADD = libhooksync.a $(HS_LIBS)
+TESTS += tests/options.sh
+EXTRA_DIST += tests/options.sh

@@ -112,6 +112,11 @@ look_up(struct secret *secret, const char *folder,
 		secret->origin = path;
 	else
 		free(path);
+	if (err == HS_DENIED && credentials && *credentials)
+		buf_notef(why,
+			  "; the unit has no credential secrets_%s, and "
+			  "takes new ones when it starts",
+			  secret->name);
 	if (err != HS_NOT_FOUND)
 		return err;
 
