@@ -30,3 +30,12 @@ nodist_libhooksync_a_SOURCES = %D%/scripts.c
 EXTRA_DIST += $(queue_lua) $(queue_lua_include) %D%/lua2c.awk
 BUILT_SOURCES += %D%/scripts.c
 CLEANFILES += %D%/scripts.c %D%/scripts.c.tmp
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/keys_test tests/unit/job_test
+TESTS += tests/unit/keys_test tests/unit/job_test
+tests_unit_keys_test_SOURCES = tests/unit/keys_test.c
+tests_unit_keys_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
+tests_unit_job_test_SOURCES = tests/unit/job_test.c
+tests_unit_job_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
+endif
