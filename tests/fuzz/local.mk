@@ -7,7 +7,8 @@
 
 fuzz_drivers = \
 	%D%/doc_fuzz \
-	%D%/signature_fuzz
+	%D%/signature_fuzz \
+	%D%/conf_fuzz
 check_PROGRAMS += $(fuzz_drivers)
 TESTS += $(fuzz_drivers)
 
@@ -21,6 +22,9 @@ check_PROGRAMS += %D%/doc_verdict
 tests_fuzz_doc_verdict_SOURCES = %D%/doc_verdict.c
 tests_fuzz_doc_verdict_LDADD = libhooksync.a $(HS_LIBS)
 TESTS += %D%/json_oracle.sh
+
+tests_fuzz_conf_fuzz_SOURCES = %D%/conf_fuzz.c %D%/replay.c
+tests_fuzz_conf_fuzz_LDADD = libhooksync.a $(HS_LIBS)
 
 EXTRA_DIST += %D%/corpus %D%/json_oracle.sh %D%/json_oracle.mjs
 
