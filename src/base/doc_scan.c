@@ -182,6 +182,13 @@ scan_escape(struct doc_cursor *c)
 	}
 }
 
+/* Most of a string needs no second look. */
+static inline bool
+is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
 static bool
 scan_string(struct doc_cursor *c)
 {
@@ -189,6 +196,8 @@ scan_string(struct doc_cursor *c)
 		return fail(c, "a string is missing");
 	c->at++;
 	for (;;) {
+		while (c->at < c->end && is_plain(*c->at))
+			c->at++;
 		int byte = doc_peek(c);
 		if (byte < 0)
 			return fail(c, "a string without its end");
@@ -587,9 +596,7 @@ doc_string_encode(struct span text, struct buf *out)
 
 	while (err == HS_OK && at < text.len) {
 		size_t start = at;
-		while (at < text.len && text.ptr[at] >= 0x20 &&
-		       text.ptr[at] < 0x80 && text.ptr[at] != '"' &&
-		       text.ptr[at] != '\\')
+		while (at < text.len && is_plain(text.ptr[at]))
 			at++;
 		if (at > start)
 			err = buf_add(out, text.ptr + start, at - start);
