@@ -161,6 +161,11 @@ a_note_is_cut_between_characters(void **state)
 {
 	(void)state;
 	struct buf buf;
+	buf_init(&buf, 100);
+	buf_notef(&buf, "%s=%d ", "fits", 1);
+	buf_notef(&buf, "%s", "whole");
+	assert_string_equal(buf_text(&buf), "fits=1 whole");
+	buf_fini(&buf);
 	buf_init(&buf, 5);
 	buf_notef(&buf, "%s", "abc\xc3\xa9xyz");
 	assert_string_equal(buf_text(&buf), "abc\xc3\xa9");
