@@ -15,18 +15,30 @@
 
 #define DRAWN_BYTES 16
 
+static struct span
+on_header(void *ctx, const char *name, int *n)
+{
+	return request_header(ctx, name, n);
+}
+
 enum hs_err
 ident_delivery(const struct endpoint *endpoint, const struct request *request,
 	       struct span *delivery)
 {
-	int n;
+	int n = 0;
 	const char *name = endpoint->delivery_header;
+	struct request copy = *request;
 	*delivery = (struct span){ NULL, 0 };
-	if (name == NULL)
+	if (name != NULL) {
+		*delivery = request_header(request, name, &n);
+	} else {
+		/* knows the older names of a header, too */
+		*delivery = signature_delivery_id(endpoint->scheme, on_header,
+						  &copy);
 		name = signature_delivery_header(endpoint->scheme);
-	if (name == NULL)
-		return HS_OK;
-	*delivery = request_header(request, name, &n);
+		if (name != NULL)
+			(void)request_header(request, name, &n);
+	}
 	return n > 1 ? HS_INVALID : HS_OK;
 }
 

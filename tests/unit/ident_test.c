@@ -88,6 +88,9 @@ test_delivery(void **state)
 	(void)state;
 	assert_int_equal(ident_delivery(&e, &r, &id), HS_OK);
 	assert_true(span_is(id, "msg_1"));
+	r.env = ENV("HTTP_SVIX_ID=msg_2", "HTTP_X_ID=own");
+	assert_int_equal(ident_delivery(&e, &r, &id), HS_OK);
+	assert_true(span_is(id, "msg_2"));
 	char own[] = "X-Id";
 	e.delivery_header = own;
 	assert_int_equal(ident_delivery(&e, &r, &id), HS_OK);
