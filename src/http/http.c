@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <curl/curl.h>
@@ -389,7 +390,7 @@ transfer_new(struct http *http)
 	transfer->easy = curl_easy_init();
 	transfer->url = curl_url();
 	if (transfer->easy == NULL || transfer->url == NULL)
-		log_fatal(71, "out of memory"); /* EX_OSERR */
+		log_fatal(EX_OSERR, "out of memory");
 	return transfer;
 }
 
@@ -534,7 +535,7 @@ drive(struct lane *lane, curl_socket_t fd, int what)
 		curl_multi_socket_action(lane->multi, fd, what, &n_running);
 
 	if (code != CURLM_OK && code != CURLM_BAD_SOCKET)
-		log_fatal(71, "curl: %s", curl_multi_strerror(code));
+		log_fatal(EX_OSERR, "curl: %s", curl_multi_strerror(code));
 	finish_all(lane);
 }
 
@@ -615,7 +616,7 @@ watch(struct http *http, struct socket *known, curl_socket_t fd, short events)
 				   (short)(events | EV_PERSIST), on_socket,
 				   http);
 	if (known->event == NULL || event_add(known->event, NULL) != 0)
-		log_fatal(71, "out of memory"); /* EX_OSERR */
+		log_fatal(EX_OSERR, "out of memory");
 }
 
 static void
@@ -704,7 +705,7 @@ lane_new(struct http *http)
 	lane->multi = curl_multi_init();
 	lane->timer = evtimer_new(http->base, on_timer, lane);
 	if (lane->multi == NULL || lane->timer == NULL)
-		log_fatal(71, "out of memory"); /* EX_OSERR */
+		log_fatal(EX_OSERR, "out of memory");
 	curl_multi_setopt(lane->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
 	curl_multi_setopt(lane->multi, CURLMOPT_SOCKETDATA, lane);
 	curl_multi_setopt(lane->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
@@ -829,7 +830,7 @@ http_new(struct event_base *base, size_t max_connections)
 	struct http *http = xcalloc(1, sizeof(*http));
 
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-		log_fatal(71, "curl cannot start"); /* EX_OSERR */
+		log_fatal(EX_OSERR, "curl cannot start");
 	http->base = base;
 	http->max_connections = max_connections > 0 ? max_connections : 1;
 	list_init(&http->running);

@@ -23,6 +23,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sysexits.h>
 
 #include <event2/event.h>
 
@@ -145,7 +146,7 @@ arm(struct rconn *conn, int64_t ms)
 	};
 
 	if (evtimer_add(conn->timer, &wait) != 0)
-		log_fatal(71, "out of memory"); /* EX_OSERR */
+		log_fatal(EX_OSERR, "out of memory");
 }
 
 static void
@@ -695,7 +696,7 @@ rconn_new(struct event_base *base, struct topo *topo,
 	snprintf(conn->error, sizeof(conn->error), "not started");
 	conn->timer = evtimer_new(base, on_timer, conn);
 	if (conn->timer == NULL)
-		log_fatal(71, "out of memory"); /* EX_OSERR */
+		log_fatal(EX_OSERR, "out of memory");
 	return conn;
 }
 

@@ -11,7 +11,12 @@
  * A deadline that passes closes the connection: a half-open socket must not
  * hold the rest up.
  *
- * "Redis lost" and "Redis back" are logged once each, unless is_quiet.
+ * An answer -READONLY, -MASTERDOWN or -LOADING is passed up, then the
+ * connection is closed: the topology is asked for a better server.
+ *
+ * "Redis lost" and "Redis back" are logged once each, unless is_quiet; so is a
+ * first connection, a server that cannot be reached, a login that is refused.
+ * SIGPIPE must be ignored by the program.
  * rconn knows nothing of jobs. Thread: the loop's.
  */
 #ifndef REDIS_RCONN_H
@@ -49,7 +54,8 @@ enum rconn_state {
 	RCONN_LOGIN, /* connecting, logging in, loading scripts */
 	RCONN_UP,
 };
-/* Called from the loop when the connection came up or went down. */
+/* Called from the loop when the connection came up or went down; after the
+ * callbacks of the commands that went down with it. */
 typedef void (*rconn_state_fn)(void *ctx, struct rconn *conn, bool is_up);
 /* reply is borrowed for the call; NULL with err HS_UNAVAILABLE or HS_TIMEOUT. */
 typedef void (*rconn_reply_fn)(void *ctx, enum hs_err err,
@@ -69,12 +75,13 @@ bool rconn_is_up(const struct rconn *conn);
 const char *rconn_error(const struct rconn *conn);
 size_t rconn_n_pending(const struct rconn *conn);
 
-/* timeout_ms counts from the call; 0: no deadline. args are borrowed for the
+/* timeout_ms counts from the call; 0: no deadline. HS_TOO_BIG when the command
+ * is over BOUNDS_OUTPUT_BYTES. args are borrowed for the
  * call. Written to the socket at the end of the turn of the loop. */
 enum hs_err rconn_send(struct rconn *conn, const struct span *args,
 		       size_t n_args, int64_t timeout_ms, rconn_reply_fn fn,
 		       void *ctx) HS_MUST_CHECK;
-/* The same for a command given as texts, ending in NULL. */
+/* The same for a command given as at most 32 texts, ending in NULL. */
 enum hs_err rconn_send_texts(struct rconn *conn, int64_t timeout_ms,
 			     rconn_reply_fn fn, void *ctx, ...)
 	__attribute__((sentinel)) HS_MUST_CHECK;

@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
@@ -145,7 +146,7 @@ fail_soon(struct wire *wire, const char *why)
 	if (wire->soon == NULL)
 		wire->soon = evtimer_new(wire->base, on_soon, wire);
 	if (wire->soon == NULL || evtimer_add(wire->soon, &now) != 0)
-		log_fatal(71, "out of memory"); /* EX_OSERR */
+		log_fatal(EX_OSERR, "out of memory");
 }
 
 /* ---- bytes ---- */
@@ -376,7 +377,7 @@ on_names(int result, struct evutil_addrinfo *list, void *ctx)
 	/* not from inside its own callback */
 	if (event_base_once(lookup->base, -1, EV_TIMEOUT, free_lookup, lookup,
 			    &now) != 0)
-		log_fatal(71, "out of memory"); /* EX_OSERR */
+		log_fatal(EX_OSERR, "out of memory");
 	if (wire == NULL) {
 		if (list != NULL)
 			evutil_freeaddrinfo(list);
