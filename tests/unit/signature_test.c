@@ -172,7 +172,7 @@ a_secret_needs_no_whsec(void **state)
 				      SW_SIGNATURE,
 				      NULL };
 	assert_string_equal(verdict_of(SIGNATURE_STANDARD_WEBHOOKS,
-				       SW_SECRET + strlen("whsec_"), pairs,
+				       &SW_SECRET[strlen("whsec_")], pairs,
 				       SW_BODY, SW_NOW_MS),
 			    "");
 }
