@@ -8,7 +8,9 @@
 fuzz_drivers = \
 	%D%/doc_fuzz \
 	%D%/signature_fuzz \
-	%D%/conf_fuzz
+	%D%/conf_fuzz \
+	%D%/params_fuzz \
+	%D%/records_fuzz
 check_PROGRAMS += $(fuzz_drivers)
 TESTS += $(fuzz_drivers)
 
@@ -25,6 +27,11 @@ TESTS += %D%/json_oracle.sh
 
 tests_fuzz_conf_fuzz_SOURCES = %D%/conf_fuzz.c %D%/replay.c
 tests_fuzz_conf_fuzz_LDADD = libhooksync.a $(HS_LIBS)
+
+tests_fuzz_params_fuzz_SOURCES = %D%/params_fuzz.c %D%/replay.c
+tests_fuzz_params_fuzz_LDADD = $(RESPONDER_LIBS)
+tests_fuzz_records_fuzz_SOURCES = %D%/records_fuzz.c %D%/replay.c
+tests_fuzz_records_fuzz_LDADD = $(RESPONDER_LIBS)
 
 EXTRA_DIST += %D%/corpus %D%/json_oracle.sh %D%/json_oracle.mjs
 
