@@ -38,4 +38,10 @@ tests_unit_keys_test_SOURCES = tests/unit/keys_test.c
 tests_unit_keys_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
 tests_unit_job_test_SOURCES = tests/unit/job_test.c
 tests_unit_job_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/it/queue_test
+TESTS += tests/it/queue_test
+tests_it_queue_test_SOURCES = tests/it/queue_test.c \
+	tests/lib/redis_server.c tests/lib/redis_server.h
+tests_it_queue_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
 endif
