@@ -77,7 +77,8 @@ enum build_need build_need_of_endpoints(const struct build *build);
 const struct secret *build_secret(struct build *build,
 				  const struct setting *setting, size_t index,
 				  enum build_need need);
-/* A secret whose value is at hand. */
+/* A secret whose value is at hand. Its name must be none that a file could say,
+ * "(redis.url)", or a service could be given it by that name. */
 const struct secret *build_secret_made(struct build *build, const char *name,
 				       const char *origin, struct span value);
 

@@ -49,6 +49,9 @@ take_fields(struct build *build, const char *group, struct endpoint *endpoint)
 			take_field(build, endpoint, setting,
 				   setting->name + len);
 	}
+	if (endpoint->n_fields > ENDPOINT_FIELDS_MAX)
+		build_error(build, group, "data", "has %zu fields, at most %d",
+			    endpoint->n_fields, ENDPOINT_FIELDS_MAX);
 	free(prefix);
 }
 
@@ -69,6 +72,13 @@ take_secrets(struct build *build, const char *verify, struct endpoint *endpoint)
 				    "is missing: write secrets = [ "
 				    "\"secret:%s\" ]",
 				    endpoint->name);
+		return;
+	}
+	if (secrets->n_texts > ENDPOINT_SECRETS_MAX) {
+		build_error(build, verify, "secrets",
+			    "has %zu secrets: each is tried on each delivery, "
+			    "so at most %d",
+			    secrets->n_texts, ENDPOINT_SECRETS_MAX);
 		return;
 	}
 	endpoint->secrets =

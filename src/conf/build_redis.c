@@ -104,14 +104,14 @@ take_login(struct build *build, struct place *place)
 	struct setting *password = part(build, place, "password");
 	if (password && password->is_masked) {
 		build->conf->redis.password = build_secret_made(
-			build, "redis.password", password->origin,
+			build, "(redis.password)", password->origin,
 			span_text(password->texts[0]));
 	} else if (password) {
 		build->conf->redis.password =
 			build_secret(build, password, 0, BUILD_NEEDED);
 	} else if (redis->has_password) {
 		build->conf->redis.password =
-			build_secret_made(build, "redis.url", place->origin,
+			build_secret_made(build, "(redis.url)", place->origin,
 					  buf_span(&redis->password));
 		settings_put_made(build->settings, "redis.password", "********",
 				  place->level, place->origin, true);

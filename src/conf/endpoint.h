@@ -11,6 +11,9 @@
 #include "base/signature.h"
 #include "conf/secret.h"
 
+#define ENDPOINT_SECRETS_MAX 16 /* each costs an HMAC per delivery */
+#define ENDPOINT_FIELDS_MAX 64  /* each costs a walk through the body */
+
 struct endpoint_field { /* data = { identityId = "/identityId"; }; a trailing '?' = optional */
 	char *name;
 	char *pointer; /* RFC 6901, without the '?' */

@@ -935,6 +935,46 @@ redis_url_of_env_is_whole(void **state)
 
 /* ---- secrets ---- */
 
+/* The password of Redis has no name by which a service could be given it. */
+static void
+redis_password_is_no_secret_by_name(void **state)
+{
+	(void)state;
+	set_env("REDIS_URL", "redis://:hunter2@h");
+	set_env("REDIS_PASSWORD", "hunter3");
+	put_conf("services = { s = { url = \"https://s\"; bearer = "
+		 "\"secret:redis.password\"; }; };");
+	assert_error("secret redis.password is nowhere");
+	world.env_value[1] = "";
+	put_conf("services = { s = { url = \"https://s\"; bearer = "
+		 "\"secret:redis.url\"; }; };");
+	assert_error("secret redis.url is nowhere");
+}
+
+static void
+bounds_secrets_and_fields(void **state)
+{
+	(void)state;
+	struct buf text;
+	buf_init(&text, 1 << 16);
+	assert_int_equal(buf_add_text(&text,
+				      "endpoints = { a = { path = \"/a\"; "
+				      "verify = { scheme = \"github\"; "
+				      "secrets = [ \"secret:plain\""),
+			 HS_OK);
+	for (int i = 0; i < ENDPOINT_SECRETS_MAX; i++)
+		assert_int_equal(buf_add_text(&text, ", \"secret:plain\""),
+				 HS_OK);
+	assert_int_equal(buf_add_text(&text, " ]; }; data = { "), HS_OK);
+	for (int i = 0; i <= ENDPOINT_FIELDS_MAX; i++)
+		assert_int_equal(buf_addf(&text, "f%d = \"/f\"; ", i), HS_OK);
+	assert_int_equal(buf_add_text(&text, "}; }; };"), HS_OK);
+	put_conf(buf_text(&text));
+	buf_fini(&text);
+	assert_error("endpoints.a.verify.secrets: has 17 secrets");
+	assert_error("endpoints.a.data: has 65 fields, at most 64");
+}
+
 /* Neither findings nor values ever hold what is, or was meant to be, secret. */
 static void
 on_any_value(void *ctx, const char *name, const char *value, const char *origin,
@@ -1161,6 +1201,8 @@ main(void)
 		CASE(redis_parts_replace_the_url),
 		CASE(redis_host_replaces_a_socket),
 		CASE(redis_url_of_env_is_whole),
+		CASE(redis_password_is_no_secret_by_name),
+		CASE(bounds_secrets_and_fields),
 		CASE(never_shows_a_secret),
 		CASE(roles_need_their_own_secrets),
 		CASE(each_is_in_order),
