@@ -24,7 +24,7 @@ hooksync_fcgi_LDADD = $(RESPONDER_LIBS)
 if HAVE_CMOCKA
 fcgi_tests = tests/unit/records_test tests/unit/fcgi_request_test \
 	tests/unit/ident_test tests/unit/listener_test \
-	tests/it/responder_test
+	tests/unit/enqueuer_test tests/it/responder_test
 check_PROGRAMS += $(fcgi_tests)
 TESTS += $(fcgi_tests)
 
@@ -38,6 +38,8 @@ tests_unit_ident_test_SOURCES = tests/unit/ident_test.c
 tests_unit_ident_test_LDADD = $(fcgi_test_libs)
 tests_unit_listener_test_SOURCES = tests/unit/listener_test.c $(fcgi_peer)
 tests_unit_listener_test_LDADD = $(fcgi_test_libs)
+tests_unit_enqueuer_test_SOURCES = tests/unit/enqueuer_test.c
+tests_unit_enqueuer_test_LDADD = $(fcgi_test_libs)
 tests_it_responder_test_SOURCES = tests/it/responder_test.c $(fcgi_peer) \
 	tests/lib/redis_server.c tests/lib/redis_server.h
 tests_it_responder_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
