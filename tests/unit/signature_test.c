@@ -363,43 +363,33 @@ a_time_is_digits(void **state)
 		"timestamp too old");
 }
 
-/* What was signed as id "a", time 1614265330 and body "1614265331.{}" reads
- * as id "a.1614265330", time 1614265331 and body "{}" as well. */
+/* Full stops join the parts of what is signed; an id may hold them too. */
 static void
-an_id_cannot_swallow_the_time(void **state)
+an_id_may_hold_full_stops(void **state)
 {
 	(void)state;
+	static const char *const ids[] = { "a.b", "a.1.b", "1.2.3", "2026.11" };
 	struct span secret = span_text(SW_SECRET);
 	struct signature_rules rules =
 		rules_of(SIGNATURE_STANDARD_WEBHOOKS, &secret, 1);
-	struct buf out;
-	buf_init(&out, 1000);
-	assert_int_equal(signature_sign(&rules, "a", span_text("1614265331.{}"),
-					SW_NOW_MS, &out),
-			 HS_OK);
-	const char *signature = strstr(buf_text(&out), "v1,");
-	assert_non_null(signature);
-	char copy[100];
-	(void)snprintf(copy, sizeof(copy), "%.*s",
-		       (int)strcspn(signature, "\n"), signature);
-	assert_string_equal(
-		sw_verdict("a", SW_TIME, copy, "1614265331.{}", SW_NOW_MS), "");
-	assert_string_equal(
-		sw_verdict("a.1614265330", "1614265331", copy, "{}", SW_NOW_MS),
-		"the delivery id holds a number between full stops");
-	buf_fini(&out);
-
-	static const char *const bad[] = { "1.a", "a.1.b", "a.1", ".1", "1." };
-	static const char *const good[] = { "a.b", "a1.b2", "12345", ".",
-					    "..",  "a.",    ".a",    "a..b" };
-	for (size_t i = 0; i < N_OF(bad); i++)
+	for (size_t i = 0; i < N_OF(ids); i++) {
+		struct buf out;
+		buf_init(&out, 1000);
+		assert_int_equal(signature_sign(&rules, ids[i], span_text("{}"),
+						SW_NOW_MS, &out),
+				 HS_OK);
+		const char *signature = strstr(buf_text(&out), "v1,");
+		assert_non_null(signature);
+		char copy[100];
+		(void)snprintf(copy, sizeof(copy), "%.*s",
+			       (int)strcspn(signature, "\n"), signature);
 		assert_string_equal(
-			sw_verdict(bad[i], SW_TIME, copy, "{}", SW_NOW_MS),
-			"the delivery id holds a number between full stops");
-	for (size_t i = 0; i < N_OF(good); i++)
+			sw_verdict(ids[i], SW_TIME, copy, "{}", SW_NOW_MS), "");
 		assert_string_equal(
-			sw_verdict(good[i], SW_TIME, copy, "{}", SW_NOW_MS),
+			sw_verdict("a", SW_TIME, copy, "{}", SW_NOW_MS),
 			"no secret matches");
+		buf_fini(&out);
+	}
 }
 
 static void
@@ -670,8 +660,8 @@ what_cannot_be_signed(void **state)
 	char long_id[130];
 	memset(long_id, 'a', sizeof(long_id) - 1);
 	long_id[sizeof(long_id) - 1] = '\0';
-	const char *const bad_ids[] = { "",    "a b",      "a\n",   "a:b",
-					"a/b", "\xc3\xa9", long_id, "a.1" };
+	const char *const bad_ids[] = { "",    "a b",      "a\n",  "a:b",
+					"a/b", "\xc3\xa9", long_id };
 	struct span secret = span_text(SW_SECRET);
 	struct signature_rules rules =
 		rules_of(SIGNATURE_STANDARD_WEBHOOKS, &secret, 1);
@@ -749,7 +739,7 @@ main(void)
 		cmocka_unit_test(the_older_names_are_an_alias),
 		cmocka_unit_test(time_is_near_both_ways),
 		cmocka_unit_test(a_time_is_digits),
-		cmocka_unit_test(an_id_cannot_swallow_the_time),
+		cmocka_unit_test(an_id_may_hold_full_stops),
 		cmocka_unit_test(github_vector),
 		cmocka_unit_test(what_github_never_sends),
 		cmocka_unit_test(tokens_are_compared_whole),
