@@ -1287,6 +1287,18 @@ a_parent_and_a_failed_child(void **state)
 	fail_child("", none);
 	CHECK("[ p ]", "LRANGE", "bull:up:wait", "0", "-1");
 
+	/* a failed child that goes later, by its rule, is not waited for */
+	fail_child("", keep_all);
+	add(item("b"));
+	take_one("b");
+	now += 1;
+	struct finish_item end = failed("no");
+	end.keep = (struct job_keep){ .count = 1 };
+	assert_int_equal(finish(end), FINISH_DONE);
+	CHECK("[ b ]", "ZRANGE", "bull:sync:failed", "0", "-1");
+	CHECK("[ p ]", "LRANGE", "bull:up:wait", "0", "-1");
+	now = NOW;
+
 	fail_child(",\"fpof\":true", keep_all);
 	CHECK("[ p ]", "LRANGE", "bull:up:wait", "0", "-1");
 	CHECK("child bull:sync:a failed", "HGET", "bull:up:p", "defa");

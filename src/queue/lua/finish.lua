@@ -95,6 +95,17 @@ local function release_deduplication(j)
 	add_kept_newest(deid)
 end
 
+-- Removes a finished job and makes its parent wait for it no longer: one that
+-- failed may still be among the dependencies.
+local function remove_finished(id)
+	local key = job_key(q, id)
+	local parent = parent_of(q, key, queues)
+	job_remove(q, id)
+	if parent then
+		parent_child_gone(parent, key)
+	end
+end
+
 -- Old finished jobs go when another one finishes: those over age (the newest of
 -- them first, as upstream), then those beyond the newest `count`.
 local function apply_retention(target, j)
@@ -104,7 +115,7 @@ local function apply_retention(target, j)
 		local ids = redis.call('ZREVRANGEBYSCORE', target, oldest, '-inf',
 			'LIMIT', 0, limit)
 		for _, id in ipairs(ids) do
-			job_remove(q, id)
+			remove_finished(id)
 			redis.call('ZREM', target, id)
 		end
 	end
@@ -114,7 +125,7 @@ local function apply_retention(target, j)
 			local ids = redis.call('ZRANGE', target, 0,
 				math.min(excess, REMOVE_MAX) - 1)
 			for _, id in ipairs(ids) do
-				job_remove(q, id)
+				remove_finished(id)
 				redis.call('ZREM', target, id)
 			end
 		end
@@ -142,10 +153,7 @@ local function finish(j, target, field)
 		end
 		apply_retention(q[target], j)
 	else
-		job_remove(q, j.id)
-		if parent then
-			parent_child_gone(parent, j.key)
-		end
+		remove_finished(j.id)
 	end
 	queue_event(q, target, 'jobId', j.id, field, j.value, 'prev', 'active')
 	if target == 'failed' and made >= j.attempts then
