@@ -351,6 +351,26 @@ may_be_secret(const char *line)
 	return false;
 }
 
+/* A value that begins with a letter, "true" and "false" apart, lacks its
+ * quotes. */
+static bool
+has_bare_text(const char *line)
+{
+	bool is_quoted = false;
+	for (const char *c = line; *c; c++) {
+		if (*c == '"')
+			is_quoted = !is_quoted;
+		if (is_quoted || *c != '=')
+			continue;
+		const char *value = c + 1 + strspn(c + 1, " \t");
+		if (*value == '\'' || (isalpha((unsigned char)*value) &&
+				       strncasecmp(value, "true", 4) != 0 &&
+				       strncasecmp(value, "false", 5) != 0))
+			return true;
+	}
+	return false;
+}
+
 static const char *
 guess(const char *line)
 {
@@ -364,6 +384,10 @@ guess(const char *line)
 	if (is_assigned && memchr(line, '.', name))
 		return "a name has no dot: write a group { ... }, and where a "
 		       "job's name has dots job = \"...\"";
+	if (has_bare_text(line))
+		return "a text stands in quotes (\")";
+	if (name > 0 && *after == '{')
+		return "a group is written name = { ... };";
 	if (name > 0 && *after == '\0')
 		return "a setting is written name = value;";
 	return NULL;

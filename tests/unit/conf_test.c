@@ -599,6 +599,14 @@ says_what_is_wrong(void **state)
 		{ "a = 1;\n2fa = { };",
 		  "hooksync.conf:2: syntax error here or just before: 2fa = { "
 		  "}; (a name starts with a letter)" },
+		{ "log = { level = info; };",
+		  "(a text stands in quotes (\"))" },
+		{ "log = { level = 'info'; };",
+		  "(a text stands in quotes (\"))" },
+		{ "services = { s = { bearer = secret:x; }; };",
+		  "services = ... (a text stands in quotes (\"))" },
+		{ "log { level = \"info\"; };",
+		  "(a group is written name = { ... };)" },
 		{ "crm.contact = { };", "(a name has no dot: write a group" },
 		{ "a = 1; a = 2;", "duplicate setting name here or just "
 				   "before: a = 1; a = 2;" },
