@@ -261,6 +261,8 @@ post_http(const struct sending *sending, struct response *response)
 	} else {
 		response->status = answer.status;
 		response->elapsed_ms = answer.elapsed_ms;
+		if (*answer.request_id)
+			response->request_id = xstrdup(answer.request_id);
 		char *copy = span_dup(answer.body);
 		if (copy)
 			response->body = span_of(copy, answer.body.len);

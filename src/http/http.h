@@ -52,6 +52,7 @@ struct http_answer { /* borrowed for the callback */
 	const char *text;         /* curl's words for a failure; "" else */
 	int64_t retry_after_ms;   /* -1: none; seconds or HTTP-date, bounded */
 	const char *content_type; /* "" when absent */
+	const char *request_id;   /* X-Request-Id; "" when absent */
 	int64_t elapsed_ms;
 };
 typedef void (*http_fn)(void *ctx, const struct http_answer *answer);

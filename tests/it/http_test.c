@@ -304,6 +304,7 @@ struct seen {
 	size_t body_len;
 	char text[300];
 	char content_type[64];
+	char request_id[200];
 	int64_t retry_after_ms;
 	int64_t elapsed_ms;
 };
@@ -323,6 +324,8 @@ on_answer(void *ctx, const struct http_answer *answer)
 	snprintf(seen->text, sizeof(seen->text), "%s", answer->text);
 	snprintf(seen->content_type, sizeof(seen->content_type), "%s",
 		 answer->content_type);
+	snprintf(seen->request_id, sizeof(seen->request_id), "%s",
+		 answer->request_id);
 	seen->retry_after_ms = answer->retry_after_ms;
 	seen->elapsed_ms = answer->elapsed_ms;
 }
@@ -850,6 +853,40 @@ forgets_the_interim_answer(void **state)
 }
 
 static void
+reads_the_request_id(void **state)
+{
+	static const char answer[] =
+		"HTTP/1.1 103 Early Hints\r\nX-Request-Id: early\r\n\r\n"
+		"HTTP/1.1 200 OK\r\nx-request-id:  r-1 \r\n"
+		"X-Request-Id-Of-Others: no\r\nContent-Length: 0\r\n\r\n";
+	static const char none[] =
+		"HTTP/1.1 103 Early Hints\r\nX-Request-Id: early\r\n\r\n"
+		"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+	char text[300];
+	char id[130];
+	struct seen seen;
+
+	(void)state;
+	ask_raw(answer, sizeof(answer) - 1, false, &seen);
+	assert_string_equal(seen.request_id, "r-1");
+	free(seen.body);
+	ask_raw(none, sizeof(none) - 1, false, &seen);
+	assert_string_equal(seen.request_id, "");
+	free(seen.body);
+	for (int len = 128; len <= 129; len++) { /* 128: the longest */
+		memset(id, 'x', (size_t)len);
+		id[len] = '\0';
+		int n = snprintf(text, sizeof(text),
+				 "HTTP/1.1 200 OK\r\nX-Request-Id: %s\r\n"
+				 "Content-Length: 0\r\n\r\n",
+				 id);
+		ask_raw(text, (size_t)n, false, &seen);
+		assert_string_equal(seen.request_id, len == 128 ? id : "");
+		free(seen.body);
+	}
+}
+
+static void
 does_not_follow_redirects(void **state)
 {
 	struct http_request request = request_to("GET", url_of("/redirect"));
@@ -1090,6 +1127,7 @@ main(void)
 		CASE(unpacks_within_the_bound),
 		CASE(reads_retry_after),
 		CASE(forgets_the_interim_answer),
+		CASE(reads_the_request_id),
 		CASE(does_not_follow_redirects),
 		CASE(reuses_a_connection),
 		CASE(runs_two_hundred_at_once),
