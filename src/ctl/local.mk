@@ -34,3 +34,9 @@ tests_unit_fcgi_client_test_LDADD = $(ctl_test_libs)
 tests_unit_show_test_SOURCES = tests/unit/show_test.c
 tests_unit_show_test_LDADD = $(ctl_test_libs)
 endif
+
+check_PROGRAMS += tests/lib/json_at
+tests_lib_json_at_SOURCES = tests/lib/json_at.c
+tests_lib_json_at_LDADD = libhooksync.a $(HS_LIBS)
+TESTS += tests/it/ctl.sh
+EXTRA_DIST += tests/it/ctl.sh

@@ -276,13 +276,13 @@ fail_again()
 		redis.call("ZADD", "bull:sync:failed", 1700000000300, id)
 	end' 0
 }
-while :; do fail_again; done >/dev/null 2>&1 &
+while [ ! -e "$stage/enough" ] && fail_again; do :; done >/dev/null 2>&1 &
 failing=$!
 is 'retry --all ends while jobs go on failing' \
 	"$(timeout 20 "$top_builddir/hooksync" -c "$conf" retry --all)" \
 	'sync: 2 failed jobs wait again'
-kill $failing
-wait $failing 2>/dev/null
+touch "$stage/enough"
+wait $failing
 
 # ---- send ----
 
