@@ -5,6 +5,7 @@ IT_STORIES = \
 	%D%/retry.sh \
 	%D%/crash.sh \
 	%D%/burst.sh \
-	%D%/redis_down.sh
+	%D%/redis_down.sh \
+	%D%/nginx.sh
 TESTS += $(IT_STORIES)
 EXTRA_DIST += $(IT_STORIES) %D%/lib.sh
