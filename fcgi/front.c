@@ -500,6 +500,17 @@ slow_read(struct conn *conn)
 
 /* ---- the ordinary way ---- */
 
+/* libfcgi leaves in it what lay on its stack. */
+static void
+clear_padding(unsigned char *record, ssize_t len)
+{
+	if (len < RECORDS_HEADER_BYTES)
+		return;
+	size_t content = (size_t)record[4] << 8 | record[5];
+	for (size_t i = RECORDS_HEADER_BYTES + content; i < (size_t)len; i++)
+		record[i] = 0;
+}
+
 /* libfcgi answers a management record (FCGI_GET_VALUES); it reads it from, and
  * writes to, a pair of sockets of ours, so that it need not wait. */
 static bool
@@ -519,6 +530,7 @@ answer_management(struct conn *conn, const unsigned char *record, size_t len)
 		} else {
 			ssize_t n = recv(pair[0], answer, sizeof(answer),
 					 MSG_DONTWAIT);
+			clear_padding(answer, n);
 			is_good =
 				n > 0 && send(conn->fd, answer, (size_t)n,
 					      MSG_DONTWAIT | MSG_NOSIGNAL) == n;
