@@ -6,3 +6,6 @@ dist_man_MANS += \
 	%D%/hooksync-fcgi.8 \
 	%D%/hooksync-worker.8
 EXTRA_DIST += %D%/protocol.md
+
+TESTS += tests/docs.sh
+EXTRA_DIST += tests/docs.sh
