@@ -327,6 +327,14 @@ echo "$webhook_secret" >"$stage/secrets/crm-webhook"
 head -c 1100000 /dev/zero | tr '\0' ' ' >"$stage/body.json"
 is 'too big a body' "$(send identity "$stage/body.json")" 1
 says '413 in '
+if command -v nginx >/dev/null; then
+	stage_nginx_tcp
+	is 'through nginx' "$(code_of send identity "$stage/body.json" --json \
+		--url "$web_url/")" 1
+	is 'the responder says no, and which request' \
+		"$(json_at /status) $(json_at /body | grep -c "$(json_at /request_id)")" \
+		'413 1'
+fi
 stage_stop redis
 printf '{"identityId":"42","action":"updated"}' >"$stage/body.json"
 is 'Redis is away' "$(send identity "$stage/body.json")" 1
