@@ -162,6 +162,15 @@ starts_with_word(const char *text, const char *word)
 	       !isalnum((unsigned char)text[len]) && text[len] != '_';
 }
 
+/* jq_init() of 1.6 leaves this callback unset, not NULL. */
+static jv
+on_input(jq_state *jq, void *ctx)
+{
+	(void)jq;
+	(void)ctx;
+	return jv_invalid(); /* "no more inputs" */
+}
+
 static int
 compile_alone(jq_state *jq, const char *text)
 {
@@ -203,6 +212,8 @@ map_jq_new(const char *program, struct map_jq **out, struct buf *why)
 		return HS_NO_MEMORY;
 	text = xasprintf("%s%s", PRELUDE, program);
 	jq_set_error_cb(jq, on_compile_message, why);
+	jq_set_input_cb(jq, on_input, NULL);
+	jq_set_debug_cb(jq, NULL, NULL);
 	if (!compile_alone(jq, text)) {
 		if (why->len == 0)
 			buf_notef(why, "jq cannot compile it");

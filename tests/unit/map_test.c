@@ -16,6 +16,8 @@
 #include "worker/map.h"
 
 #define LIMIT_MS 5000
+/* it allocates, because ThreadSanitizer delivers signals only then */
+#define ENDLESS "def f: [.][0] | f; f"
 
 /* ---- map_jq ---- */
 
@@ -228,7 +230,7 @@ an_endless_program_is_halted(void **state)
 	buf_init(&body, 100);
 	buf_init(&why, 100);
 	assert_int_equal(
-		map_jq_new("if .a then (def f: f; f) else 1 end", &map, &why),
+		map_jq_new("if .a then (" ENDLESS ") else 1 end", &map, &why),
 		HS_OK);
 	assert_int_equal(
 		map_jq_run(map, span_text("{\"a\":1}"), 100, &body, &why),
@@ -315,7 +317,7 @@ a_slow_program_does_not_stop_the_loop(void **state)
 
 	(void)state;
 	buf_init(&why, 100);
-	assert_int_equal(map_jq_new("def f: f; f", &endless, &why), HS_OK);
+	assert_int_equal(map_jq_new(ENDLESS, &endless, &why), HS_OK);
 	assert_int_equal(map_jq_new(".a", &quick, &why), HS_OK);
 	heard.base = event_base_new();
 	ticker = event_new(heard.base, -1, EV_PERSIST, on_tick, &heard);
@@ -377,7 +379,7 @@ leaving_halts_what_runs(void **state)
 
 	(void)state;
 	buf_init(&why, 100);
-	assert_int_equal(map_jq_new("def f: f; f", &endless, &why), HS_OK);
+	assert_int_equal(map_jq_new(ENDLESS, &endless, &why), HS_OK);
 	map = map_new(base, 2000);
 	start(map, endless, "{}", never, NULL);
 	start(map, endless, "{}", never, NULL);
