@@ -48,3 +48,9 @@ tests_unit_roster_test_LDADD = $(worker_test_libs)
 tests_unit_stats_test_SOURCES = tests/unit/stats_test.c
 tests_unit_stats_test_LDADD = $(worker_test_libs)
 endif
+
+worker_stories = \
+	tests/it/worker.sh \
+	tests/it/worker_stop.sh
+TESTS += $(worker_stories)
+EXTRA_DIST += $(worker_stories) tests/lib/by_hand.sh

@@ -1,0 +1,100 @@
+#!/bin/sh
+# How a worker ends, and what Redis going away does to it: nothing is lost,
+# nothing is in two states, nobody has to restart it.
+# shellcheck source=tests/it/lib.sh
+. "${top_srcdir:-$(dirname "$0")/../..}/tests/it/lib.sh"
+# shellcheck source=tests/lib/by_hand.sh
+. "$top_srcdir/tests/lib/by_hand.sh"
+story redis-server
+
+stage_mock
+stage_conf
+cat >"$stage/conf.d/quick.conf" <<-'END'
+	worker = { lock_duration = "1s"; stalled_interval = "1s";
+	           shutdown_grace = "5s"; };
+END
+stage_redis --appendonly yes --appendfsync always
+
+invoice() # ID NUMBER
+{
+	job_add "$1" crm-invoice-webhook \
+		"{\"invoiceId\":$2,\"rawPayload\":{\"number\":\"$1\"}}"
+}
+
+pushes() # NUMBER
+{
+	mock_get log | grep -c "\"path\":\"/erp/invoices/$1\""
+}
+
+n_lines() # PATTERN
+{
+	grep -c "$1" "$stage/worker.log"
+}
+
+# Work that ends within the grace ends; it is not given back.
+mock_script '{"path":"/erp/invoices/1","answers":[{"delay_ms":2500,"apply":true}]}'
+stage_worker
+invoice a 1
+becomes 'a push is under way' 5 1 pushes 1
+stage_stop worker
+is 'SIGTERM waits for it' $? 0
+is 'it is completed' "$(states_of a)" 'completed '
+is 'though it lasted longer than its lock' "$(job_field a ats)" 1
+
+# A second signal does not wait.
+mock_script '{"path":"/erp/invoices/2","answers":[{"delay_ms":60000}]}'
+stage_worker
+invoice b 2
+becomes 'another push is under way' 5 1 pushes 2
+begun=$(now_ms)
+kill -TERM "$pid_worker"
+check 'SIGTERM is heard' wait_for 5 eval '[ "$(n_lines stopping)" -eq 2 ]'
+invoice c 3
+stage_stop worker
+is 'a second SIGTERM ends it too' $? 0
+check 'at once' test $(($(now_ms) - begun)) -lt 4000
+is 'the job waits again' "$(states_of b)" 'wait '
+is 'what came meanwhile was not taken' "$(job_field c ats)" ''
+is 'no lock is left' "$(rcli --raw keys '*:lock')" ''
+stage_worker
+becomes 'the next worker does it' 5 'completed ' states_of b
+becomes 'and the other' 5 'completed ' states_of c
+
+# Redis goes and comes, with its data, while a push is under way: the worker
+# stays, and the finish that could not be told is told afterwards.
+mock_script '{"path":"/erp/invoices/4","answers":[{"delay_ms":700,"apply":true}]}'
+was=$(n_lines 'redis connected')
+invoice d 4
+becomes 'a push is under way' 5 1 pushes 4
+same=$pid_worker
+stage_stop redis
+check 'the push ends without Redis' wait_for 5 erp_get invoices/4
+check 'Redis was missed' wait_for 5 grep -q 'redis lost' "$stage/worker.log"
+stage_redis --appendonly yes --appendfsync always
+becomes 'the job is completed after all' 10 'completed ' states_of d
+invoice e 5
+becomes 'and the worker goes on' 10 'completed ' states_of e
+check 'the same worker' stage_is_alive "$same"
+is 'it said once that Redis was lost' "$(n_lines 'redis lost')" 1
+is 'and once that it is back' \
+	"$(($(n_lines 'redis back') + $(n_lines 'redis connected') - was))" 1
+
+# Twenty at once, the worker killed in the middle, again and again.
+mock_script '{"path":"/erp/invoices/*","answers":[{"delay_ms":400,"apply":true,"times":0}]}'
+for i in $(seq 101 120); do
+	echo "k$i crm-invoice-webhook {\"invoiceId\":$i,\"rawPayload\":{\"number\":\"k\"}}"
+done | jobs_add
+for i in 1 2; do
+	check "round $i: jobs are active" wait_for 10 eval \
+		'[ "$(n_jobs active)" -gt 0 ]'
+	stage_stop worker KILL
+	stage_worker -o worker.max_stalled_count=9
+done
+becomes 'all are completed' 30 0 eval \
+	'echo $(($(n_jobs wait) + $(n_jobs active) + $(n_jobs delayed)))'
+is 'none failed' "$(n_jobs failed)" 0
+for i in $(seq 101 120); do
+	states_of "k$i"
+done | sort | uniq -c | sed 's/^ *//' >"$stage/states"
+is 'each in exactly one state' "$(cat "$stage/states")" '20 completed '
+the_end
