@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { Queue, Worker } from 'bullmq';
-import { dump, Peer, PREFIX } from './stage.mjs';
+import { dump, Peer, PREFIX, until } from './stage.mjs';
 
 export const QUEUE = 'hooks';
 export const START = 1900000000000;
@@ -18,6 +18,12 @@ function scores(zset) {
 	for (let i = 0; zset && i < zset.content.length; i += 2)
 		result[zset.content[i]] = zset.content[i + 1];
 	return result;
+}
+
+// A queue of Node writes its settings some time after it was made.
+export function described(redis) {
+	return until(() => redis.hexists(`${PREFIX}:${QUEUE}:meta`, 'version'),
+		'the settings of the queue');
 }
 
 // Both sides of a story.
@@ -34,7 +40,7 @@ export class Both {
 		await stage.redisOurs.flushdb();
 		stage.queue = new Queue(QUEUE,
 			{ connection: server.connection(1), prefix: PREFIX });
-		await stage.queue.waitUntilReady();
+		await described(stage.redisNode);
 		stage.worker = new Worker(QUEUE, async () => {}, {
 			connection: server.connection(1), prefix: PREFIX,
 			autorun: false, name: 'w1', lockDuration: LOCK,

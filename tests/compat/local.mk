@@ -19,7 +19,7 @@ NODE_TESTS = *.test.mjs
 #: make check-node   against npm's bullmq (needs node, npm and their network)
 check-node: all tests/lib/queue_peer$(EXEEXT) tests/lib/mock$(EXEEXT)
 	$(MKDIR_P) $@.build
-	cd $(srcdir) && cp $(compat_files) '$(abs_builddir)'/$@.build/
+	cd $(srcdir) && cp -f $(compat_files) '$(abs_builddir)'/$@.build/
 	cd $@.build && { cmp -s package-lock.json installed.json || { \
 		$(NPM) ci --ignore-scripts --no-audit --no-fund && \
 		cp package-lock.json installed.json; }; }

@@ -119,6 +119,45 @@ describe('step by step like BullMQ', () => {
 		await s.take('2');
 	});
 
+	story('what cannot be finished', async (s) => {
+		const refused = (id, code, kind = 'completed') =>
+			s.step(`${kind} of ${id} is refused with ${code}`, async () => {
+				const job = s.jobs[id];
+				await assert.rejects(kind === 'completed' ?
+					job.moveToCompleted(1, TOKEN, false) :
+					job.moveToFailed(new Error('no'), TOKEN, false),
+				(err) => err.code === code || code === -9);
+			}, async () => assert.equal(await s.peer.finish(TOKEN,
+				{ id, kind, value: '1', stack: 'no' },
+				{ now: s.clock }), code));
+		const key = (id, suffix) => `${PREFIX}:${QUEUE}:${id}${suffix}`;
+		for (const id of ['a', 'b', 'c'])
+			await s.add('n', {}, { jobId: id });
+		await s.take('a');
+		await s.take('b');
+		await s.take('c');
+		await s.expire('a');
+		await refused('a', -2);
+		await refused('a', -2, 'failed');
+		await s.both('another lock', (redis) =>
+			redis.set(key('a', ':lock'), 'theirs', 'PX', 9000));
+		await refused('a', -6);
+		await refused('a', -6, 'failed');
+		await s.both('children', (redis) =>
+			redis.sadd(key('b', ':dependencies'), 'bull:x:1'));
+		await refused('b', -4);
+		await s.both('failed children', (redis) => redis.multi()
+			.del(key('b', ':dependencies'))
+			.zadd(key('b', ':unsuccessful'), 1, 'bull:x:1').exec());
+		await refused('b', -9);
+		await s.both('not active', (redis) => redis.del(
+			`${PREFIX}:${QUEUE}:active`));
+		await refused('c', -3);
+		await s.both('removed', (redis) => redis.del(key('c', '')));
+		await refused('c', -1);
+		await refused('c', -1, 'failed');
+	});
+
 	story('fail without attempts', async (s) => {
 		await s.add('a', {});
 		await s.take('1');
@@ -304,8 +343,8 @@ describe('step by step like BullMQ', () => {
 				await queue.add('a', { n }, { deduplication });
 			}
 		};
-		s.second = new Queue(QUEUE,
-			{ connection: server.connection(2), prefix: PREFIX });
+		s.second = new Queue(QUEUE, { prefix: PREFIX,
+			connection: server.connection(2), skipMetasUpdate: true });
 		try {
 			await dedup('', { id: 'one' }, 1);
 			await dedup('', { id: 'one' }, 2);

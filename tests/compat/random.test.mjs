@@ -33,7 +33,8 @@ class Walk {
 		this.log = [];
 		const at = (db) => ({ connection: server.connection(db),
 			prefix: PREFIX });
-		this.queues = [s.queue, new Queue(QUEUE, at(2))];
+		this.queues = [s.queue, new Queue(QUEUE,
+			{ ...at(2), skipMetasUpdate: true })];
 		this.flows = [new FlowProducer(at(1)), new FlowProducer(at(2))];
 	}
 
@@ -299,6 +300,12 @@ class Walk {
 			redis.hset(`${BASE}:meta`, 'concurrency', 2));
 	}
 
+	// A queue nobody has described.
+	async forget() {
+		await this.s.both('forget the settings', (redis) =>
+			redis.hdel(`${BASE}:meta`, 'opts.maxLenEvents'));
+	}
+
 	async step() {
 		this.n++;
 		this.s.clock += this.below(400);
@@ -310,7 +317,7 @@ class Walk {
 			'complete', 'complete', 'fail', 'fail', 'fail',
 			'finishWithForeignLock', 'giveBack', 'postpone', 'expire',
 			'stalled', 'stalled', 'retry', 'remove', 'pause',
-			'concurrency',
+			'concurrency', 'forget',
 		]);
 		this.log.push(name);
 		await (name === 'stalled' ? this.s.stalled() : this[name]());

@@ -1131,7 +1131,7 @@ finish_keeps_by_rule(void **state)
 	struct finish_item end = completed("1");
 	(void)state;
 	for (int i = 0; i < 5; i++) {
-		char id[8];
+		char id[16];
 		snprintf(id, sizeof(id), "a%d", i);
 		add(item(id));
 		take_one(id);
@@ -1442,7 +1442,7 @@ admin_looks(void **state)
 	count();
 	assert_int_equal(got.counts.oldest_waiting_ms, now);
 	for (int i = 0; i < 5; i++) {
-		char id[8];
+		char id[16];
 		snprintf(id, sizeof(id), "a%d", i);
 		now += 10;
 		add(item(id));
@@ -1499,7 +1499,7 @@ admin_lists_newest_first(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 3; i++) {
-		char id[8];
+		char id[16];
 		snprintf(id, sizeof(id), "a%d", i);
 		add(item(id));
 		take_one(id);
