@@ -28,17 +28,10 @@
  * answer requests under way on it with 502. A connection is freed after the
  * turn in which its events were delivered.
  */
-#include "config.h"
-
 #include "fcgi/front.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -49,7 +42,9 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "fcgi/acceptor.h"
 #include "fcgi/records.h"
+#include "fcgi/slow_lane.h"
 
 /* nginx sends a request in one go; a second without its end is another kind of
  * peer. */
@@ -60,8 +55,6 @@
 #define TICK_MS 100
 /* Per event, so that one peer does not keep the loop. */
 #define MAX_READS 16
-#define MAX_ACCEPTS 64
-#define ACCEPT_PAUSE_MS 100
 
 /* Edge-triggered where bytes stay in the socket, level where we take them. */
 #define EDGE (EV_READ | EV_CLOSED | EV_PERSIST | EV_ET)
@@ -86,7 +79,7 @@ struct front_call { /* lies in its connection: one request at a time */
 	bool is_parsed; /* request holds libfcgi's streams */
 	bool is_odd;
 	enum front_body body_state;
-	struct buf body;
+	struct buf body; /* of a slow request: moved out of the lane */
 };
 
 struct conn {
@@ -100,27 +93,20 @@ struct conn {
 	int64_t due_ms; /* when this state ends */
 	int64_t whole_due_ms; /* when the request must be whole */
 
-	/* slow lane */
-	struct records records;
-	struct buf params;
-	size_t reserved; /* of the front's bytes for slow bodies */
-
+	struct slow_request slow; /* from CONN_SLOW to the answer */
 	struct front_call call;
 };
 
 struct front {
 	struct event_base *base;
 	struct front_settings settings;
-	struct event *accept_event; /* NULL: stopped */
-	struct event *accept_timer;
+	struct acceptor *acceptor;
 	struct event *tick;
 	struct event *reap;
 	struct list lists[CONN_N_STATES];
-	size_t n_conns;
 	size_t n_inside;
-	size_t slow_bytes;
+	struct slow_lane slow_lane;
 	struct buf params; /* scratch of the peek */
-	struct log_storm storm_full, storm_accept, storm_denied, storm_slow;
 	unsigned char scratch[BOUNDS_PEEK_BYTES];
 };
 
@@ -172,31 +158,6 @@ conn_listen(struct conn *conn, bool is_edge)
 	       event_add(conn->event, NULL) == 0;
 }
 
-/* Room in the slow lane; a connection has one reservation. */
-static void
-release(struct conn *conn)
-{
-	conn->front->slow_bytes -= conn->reserved;
-	conn->reserved = 0;
-}
-
-static bool
-reserve(struct conn *conn, size_t bytes)
-{
-	struct front *front = conn->front;
-	unsigned n;
-	if (bytes <= BOUNDS_SLOW_BYTES - front->slow_bytes) {
-		conn->reserved = bytes;
-		front->slow_bytes += bytes;
-		return true;
-	}
-	if (log_storm_ok(&front->storm_slow, 10000, &n))
-		log_warn("the slow lane is full: a request is refused "
-			 "n_bytes=%zu n_suppressed=%u",
-			 front->slow_bytes, n);
-	return false;
-}
-
 static void
 forget_request(struct conn *conn)
 {
@@ -207,9 +168,8 @@ forget_request(struct conn *conn)
 		FCGX_Free(&call->request, 0);
 		call->is_parsed = false;
 	}
-	release(conn);
+	slow_lane_leave(&conn->front->slow_lane, &conn->slow);
 	buf_fini(&call->body);
-	buf_fini(&conn->params);
 }
 
 /* conn is not to be touched by the caller afterwards, but is there until the
@@ -237,22 +197,6 @@ conn_drop(struct conn *conn, const char *why)
 }
 
 static void
-update_accept(struct front *front)
-{
-	if (front->accept_event == NULL)
-		return;
-	if (front->n_conns >= front->settings.max_connections) {
-		unsigned n;
-		event_del(front->accept_event);
-		if (log_storm_ok(&front->storm_full, 10000, &n))
-			log_warn("no connection more: all are in use n=%zu",
-				 front->n_conns);
-	} else if (!event_pending(front->accept_timer, EV_TIMEOUT, NULL)) {
-		event_add(front->accept_event, NULL);
-	}
-}
-
-static void
 on_reap(evutil_socket_t fd, short what, void *ctx)
 {
 	struct front *front = ctx;
@@ -263,9 +207,8 @@ on_reap(evutil_socket_t fd, short what, void *ctx)
 		struct conn *conn = list_owner(node, struct conn, node);
 		event_free(conn->event);
 		free(conn);
-		front->n_conns--;
+		acceptor_release(front->acceptor);
 	}
-	update_accept(front);
 }
 
 /* ---- a whole request, on its way to the handler ---- */
@@ -341,13 +284,10 @@ static void slow_read(struct conn *conn);
 static void
 become_slow(struct conn *conn)
 {
-	if (!reserve(conn, BOUNDS_PARAMS_BYTES)) {
+	if (!slow_lane_enter(&conn->front->slow_lane, &conn->slow)) {
 		conn_drop(conn, "the slow lane is full");
 		return;
 	}
-	records_init(&conn->records);
-	buf_init(&conn->params, BOUNDS_PARAMS_BYTES);
-	buf_init(&conn->call.body, 0);
 	conn->due_ms = conn->whole_due_ms;
 	conn_become(conn, CONN_SLOW);
 	if (!conn_listen(conn, false)) {
@@ -357,42 +297,27 @@ become_slow(struct conn *conn)
 	slow_read(conn);
 }
 
-/* An anonymous file with the request but for its body; -1 with errno. */
-static int
-open_rebuilt(const struct conn *conn)
+static void
+slow_hand_over(struct conn *conn, enum front_body body_state)
 {
-	struct buf bytes;
-	buf_init(&bytes, BOUNDS_PARAMS_BYTES + 1024);
-	int fd = -1;
-	if (records_rebuild(&conn->records, buf_span(&conn->params), &bytes) !=
-	    HS_OK)
-		goto out;
-	fd = memfd_create("hooksync-request", MFD_CLOEXEC);
-	if (fd < 0)
-		goto out;
-	if (pwrite(fd, bytes.data, bytes.len, 0) != (ssize_t)bytes.len) {
-		close(fd);
-		fd = -1;
-	}
-out:
-	buf_fini(&bytes);
-	return fd;
+	conn->call.body = conn->slow.body;
+	buf_init(&conn->slow.body, 0);
+	conn->call.body_state = body_state;
+	hand_over(conn);
 }
 
-/* The parameters are whole: parse them, and ask how much body to take. False
- * when the connection was dropped or handed over. */
+/* libfcgi parses the parameters; then the socket is its place to answer. */
 static bool
-slow_head(struct conn *conn)
+slow_parse(struct conn *conn)
 {
-	struct front *front = conn->front;
 	struct front_call *call = &conn->call;
 	enum records_params params =
-		records_params_check(buf_span(&conn->params));
+		records_params_check(buf_span(&conn->slow.params));
 	if (params == RECORDS_PARAMS_BROKEN) {
 		conn_drop(conn, "its parameters are broken");
 		return false;
 	}
-	int fd = open_rebuilt(conn);
+	int fd = slow_lane_open_head(&conn->slow);
 	if (fd < 0) {
 		log_warn("no anonymous file for a slow request: reason=\"%s\"",
 			 strerror(errno));
@@ -405,76 +330,63 @@ slow_head(struct conn *conn)
 	}
 	close(fd);
 	call->request.ipcFd = conn->fd;
-	call->request.keepConnection = conn->records.is_kept;
+	call->request.keepConnection = conn->slow.records.is_kept;
 	call->is_odd = params == RECORDS_PARAMS_ODD;
-	buf_fini(&conn->params);
-	release(conn);
-
-	int64_t limit =
-		front->settings.limit(front->settings.ctx, front_env(call));
-	if (limit < 0) {
-		call->body_state = FRONT_BODY_UNWANTED;
-		hand_over(conn);
-		return false;
-	}
-	if (!reserve(conn, (size_t)limit)) {
-		call->body_state = FRONT_BODY_NO_ROOM;
-		hand_over(conn);
-		return false;
-	}
-	buf_init(&call->body, conn->reserved);
 	return true;
 }
 
-/* What the peer sent so far goes through the walk; exactly the bytes of this
- * request are taken off the socket. False when the connection has gone on to
- * another state. */
+/* The parameters are whole: how much body to take? False when the connection
+ * was dropped or handed over. */
 static bool
-slow_feed(struct conn *conn, size_t n)
+slow_head(struct conn *conn)
 {
 	struct front *front = conn->front;
-	size_t at = 0;
-	enum records_verdict verdict = RECORDS_MORE;
-	const char *why = NULL;
-	while (at < n && verdict != RECORDS_WHOLE) {
-		size_t used;
-		verdict = records_feed(&conn->records, front->scratch + at,
-				       n - at, &conn->params, &conn->call.body,
-				       &used);
-		at += used;
-		if (verdict == RECORDS_BAD) {
-			why = conn->records.why;
-			break;
-		}
-		if (verdict != RECORDS_HEAD)
-			continue;
-		/* taken before the head is judged: an answer may end it */
-		if (recv(conn->fd, front->scratch, at, MSG_DONTWAIT) !=
-		    (ssize_t)at) {
-			conn_drop(conn, "bytes it had shown are gone");
-			return false;
-		}
-		return slow_head(conn);
-	}
-	if (recv(conn->fd, front->scratch, at, MSG_DONTWAIT) != (ssize_t)at) {
-		conn_drop(conn, "bytes it had shown are gone");
+	if (!slow_parse(conn))
+		return false;
+	int64_t limit = front->settings.limit(front->settings.ctx,
+					      front_env(&conn->call));
+	if (limit < 0) {
+		slow_hand_over(conn, FRONT_BODY_UNWANTED);
 		return false;
 	}
-	if (why != NULL && conn->records.phase == RECORDS_IN_BODY) {
-		conn->call.body_state = FRONT_BODY_TOO_LONG;
-		hand_over(conn);
-		return false;
-	}
-	if (why != NULL) {
-		conn_drop(conn, why);
-		return false;
-	}
-	if (verdict == RECORDS_WHOLE) {
-		conn->call.body_state = FRONT_BODY_WHOLE;
-		hand_over(conn);
+	if (!slow_lane_limit(&front->slow_lane, &conn->slow, (size_t)limit)) {
+		slow_hand_over(conn, FRONT_BODY_NO_ROOM);
 		return false;
 	}
 	return true;
+}
+
+/* We were shown n bytes of it: those of this request are taken off the socket,
+ * those behind it stay. False when the connection has gone on to another
+ * state. */
+static bool
+slow_take(struct conn *conn, size_t n)
+{
+	unsigned char *scratch = conn->front->scratch;
+	size_t used;
+	enum slow_verdict verdict =
+		slow_lane_feed(&conn->slow, scratch, n, &used);
+	if (used > 0 &&
+	    recv(conn->fd, scratch, used, MSG_DONTWAIT) != (ssize_t)used) {
+		conn_drop(conn, "bytes it had shown are gone");
+		return false;
+	}
+	switch (verdict) {
+	case SLOW_MORE:
+		return true;
+	case SLOW_HEAD:
+		return slow_head(conn);
+	case SLOW_WHOLE:
+		slow_hand_over(conn, FRONT_BODY_WHOLE);
+		return false;
+	case SLOW_TOO_LONG:
+		slow_hand_over(conn, FRONT_BODY_TOO_LONG);
+		return false;
+	case SLOW_BAD:
+		break;
+	}
+	conn_drop(conn, conn->slow.records.why);
+	return false;
 }
 
 static void
@@ -493,7 +405,7 @@ slow_read(struct conn *conn)
 			conn_drop(conn, "the peer left half-way");
 			return;
 		}
-		if (!slow_feed(conn, (size_t)n))
+		if (!slow_take(conn, (size_t)n))
 			return;
 	}
 }
@@ -719,115 +631,24 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
 		start_tick(front);
 }
 
-/* ---- accepting ---- */
-
-/* libfcgi asks this only in its own accept. */
-static bool
-peer_is_welcome(const struct front *front, const struct sockaddr_storage *peer)
-{
-	char text[INET6_ADDRSTRLEN] = "";
-	const char *list = front->settings.web_server_addrs;
-	if (list == NULL || peer->ss_family == AF_UNIX)
-		return true;
-	if (peer->ss_family == AF_INET) {
-		const struct sockaddr_in *in = (const void *)peer;
-		inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
-	} else if (peer->ss_family == AF_INET6) {
-		const struct sockaddr_in6 *in6 = (const void *)peer;
-		if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
-			inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], text,
-				  sizeof(text));
-		else
-			inet_ntop(AF_INET6, &in6->sin6_addr, text,
-				  sizeof(text));
-	}
-	if (text[0] == '\0')
-		return false;
-	for (const char *at = list; *at != '\0';) {
-		size_t len = strcspn(at, ", ");
-		if (len > 0 && span_is(span_of(at, len), text))
-			return true;
-		at += len;
-		at += strspn(at, ", ");
-	}
-	return false;
-}
+/* ---- new connections ---- */
 
 static void
-conn_new(struct front *front, int fd, bool is_tcp)
+on_accepted(void *ctx, int fd)
 {
+	struct front *front = ctx;
 	struct conn *conn = xcalloc(1, sizeof(*conn));
-	const int on = 1;
-	if (is_tcp)
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	list_init(&conn->node);
 	conn->front = front;
 	conn->fd = fd;
-	buf_init(&conn->params, 0);
+	slow_request_init(&conn->slow);
 	buf_init(&conn->call.body, 0);
 	conn->event = event_new(front->base, fd, EDGE, on_readable, conn);
-	front->n_conns++;
-	conn_become(conn, CONN_IDLE);
 	if (conn->event == NULL)
 		log_fatal(71, "no event for a connection: out of memory");
+	conn_become(conn, CONN_IDLE);
 	if (event_add(conn->event, NULL) != 0)
 		conn_drop(conn, "no event");
-}
-
-static void
-pause_accept(struct front *front, int error)
-{
-	const struct timeval tv = { 0, ACCEPT_PAUSE_MS * 1000 };
-	unsigned n;
-	if (log_storm_ok(&front->storm_accept, 10000, &n))
-		log_warn("cannot accept: reason=\"%s\" n_suppressed=%u",
-			 strerror(error), n);
-	if (front->accept_event != NULL) {
-		event_del(front->accept_event);
-		event_add(front->accept_timer, &tv);
-	}
-}
-
-static void
-on_acceptable(evutil_socket_t listen_fd, short what, void *ctx)
-{
-	struct front *front = ctx;
-	(void)what;
-	for (int i = 0; i < MAX_ACCEPTS; i++) {
-		struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
-		socklen_t peer_len = sizeof(peer);
-		if (front->n_conns >= front->settings.max_connections)
-			break;
-		int fd = accept4(listen_fd, (struct sockaddr *)&peer, &peer_len,
-				 SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0) {
-			if (errno == EINTR || errno == ECONNABORTED)
-				continue;
-			if (errno != EAGAIN && errno != EWOULDBLOCK)
-				pause_accept(front, errno);
-			break;
-		}
-		if (!peer_is_welcome(front, &peer)) {
-			unsigned n;
-			if (log_storm_ok(&front->storm_denied, 10000, &n))
-				log_warn("a peer is not in "
-					 "FCGI_WEB_SERVER_ADDRS: closed "
-					 "n_suppressed=%u",
-					 n);
-			close(fd);
-			continue;
-		}
-		conn_new(front, fd, peer.ss_family != AF_UNIX);
-	}
-	update_accept(front);
-}
-
-static void
-on_accept_timer(evutil_socket_t fd, short what, void *ctx)
-{
-	(void)fd;
-	(void)what;
-	update_accept(ctx);
 }
 
 /* ---- public ---- */
@@ -843,17 +664,13 @@ front_new(struct event_base *base, const struct front_settings *settings)
 	for (int i = 0; i < CONN_N_STATES; i++)
 		list_init(&front->lists[i]);
 	buf_init(&front->params, BOUNDS_PARAMS_BYTES);
-	evutil_make_socket_nonblocking(settings->listen_fd);
-	front->accept_event =
-		event_new(base, settings->listen_fd, EV_READ | EV_PERSIST,
-			  on_acceptable, front);
-	front->accept_timer = event_new(base, -1, 0, on_accept_timer, front);
 	front->tick = event_new(base, -1, 0, on_tick, front);
 	front->reap = event_new(base, -1, 0, on_reap, front);
-	if (front->accept_event == NULL || front->accept_timer == NULL ||
-	    front->tick == NULL || front->reap == NULL ||
-	    event_add(front->accept_event, NULL) != 0)
-		log_fatal(71, "no events for the socket: out of memory");
+	if (front->tick == NULL || front->reap == NULL)
+		log_fatal(71, "no events: out of memory");
+	front->acceptor = acceptor_new(
+		base, settings->listen_fd, settings->web_server_addrs,
+		settings->max_connections, on_accepted, front);
 	return front;
 }
 
@@ -862,15 +679,12 @@ front_free(struct front *front)
 {
 	if (front == NULL)
 		return;
-	if (front->accept_event != NULL)
-		event_free(front->accept_event);
-	front->accept_event = NULL;
 	for (int i = 0; i < CONN_DEAD; i++) {
 		list_each_safe(node, &front->lists[i])
 			conn_kill(list_owner(node, struct conn, node));
 	}
 	on_reap(-1, 0, front);
-	event_free(front->accept_timer);
+	acceptor_free(front->acceptor);
 	event_free(front->tick);
 	event_free(front->reap);
 	buf_fini(&front->params);
@@ -880,12 +694,7 @@ front_free(struct front *front)
 void
 front_stop(struct front *front)
 {
-	if (front->accept_event == NULL)
-		return;
-	event_free(front->accept_event);
-	front->accept_event = NULL;
-	event_del(front->accept_timer);
-	on_acceptable(front->settings.listen_fd, EV_READ, front);
+	acceptor_stop(front->acceptor);
 }
 
 size_t

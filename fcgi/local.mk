@@ -2,6 +2,7 @@
 
 noinst_LIBRARIES += libresponder.a
 libresponder_a_SOURCES = \
+	%D%/acceptor.c %D%/acceptor.h \
 	%D%/enqueuer.c %D%/enqueuer.h \
 	%D%/extract.c %D%/extract.h \
 	%D%/front.c %D%/front.h \
@@ -13,6 +14,7 @@ libresponder_a_SOURCES = \
 	%D%/reply.c %D%/reply.h \
 	%D%/request.c %D%/request.h \
 	%D%/router.c %D%/router.h \
+	%D%/slow_lane.c %D%/slow_lane.h \
 	%D%/verify.c %D%/verify.h
 
 RESPONDER_LIBS = libresponder.a libhooksync.a $(FCGI_LIBS) $(HS_LIBS)
@@ -24,7 +26,8 @@ hooksync_fcgi_LDADD = $(RESPONDER_LIBS)
 if HAVE_CMOCKA
 fcgi_tests = tests/unit/records_test tests/unit/fcgi_request_test \
 	tests/unit/ident_test tests/unit/listener_test \
-	tests/unit/enqueuer_test tests/it/responder_test
+	tests/unit/enqueuer_test tests/unit/slow_lane_test \
+	tests/unit/acceptor_test tests/it/responder_test
 check_PROGRAMS += $(fcgi_tests)
 TESTS += $(fcgi_tests)
 
@@ -40,6 +43,10 @@ tests_unit_listener_test_SOURCES = tests/unit/listener_test.c $(fcgi_peer)
 tests_unit_listener_test_LDADD = $(fcgi_test_libs)
 tests_unit_enqueuer_test_SOURCES = tests/unit/enqueuer_test.c
 tests_unit_enqueuer_test_LDADD = $(fcgi_test_libs)
+tests_unit_slow_lane_test_SOURCES = tests/unit/slow_lane_test.c $(fcgi_peer)
+tests_unit_slow_lane_test_LDADD = $(fcgi_test_libs)
+tests_unit_acceptor_test_SOURCES = tests/unit/acceptor_test.c
+tests_unit_acceptor_test_LDADD = $(fcgi_test_libs)
 tests_it_responder_test_SOURCES = tests/it/responder_test.c $(fcgi_peer) \
 	tests/lib/redis_server.c tests/lib/redis_server.h
 tests_it_responder_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
