@@ -6,7 +6,8 @@ tests_lib_queue_peer_SOURCES = tests/lib/queue_peer.c
 tests_lib_queue_peer_LDADD = libhooksync.a $(HS_LIBS)
 
 compat_tests = %D%/operations.test.mjs %D%/programs.test.mjs \
-	%D%/random.test.mjs %D%/together.test.mjs
+	%D%/random.test.mjs %D%/together.test.mjs \
+	%D%/version5.test.mjs
 compat_files = $(compat_tests) \
 	%D%/package.json %D%/package-lock.json %D%/both.mjs %D%/stage.mjs
 EXTRA_DIST += $(compat_files)
