@@ -263,13 +263,19 @@ ends_with 1 retry --all
 ends_with 1 retry --all --json
 is 'none, in JSON' "$(json_at /0/n_retried)" 0
 
-# A worker that lets every job fail again at once must not keep us for ever.
+# A worker whose clock is behind, and that lets every job fail again at once,
+# must not keep us for ever.
 rcli del bull:sync:wait bull:sync:failed >/dev/null
-put_job again-1 failed x '{}' r
-put_job again-2 failed x '{}' r
+rcli eval 'for i = 1, 500 do
+	local id = "again-" .. i
+	redis.call("HSET", "bull:sync:" .. id, "name", "x", "data", "{}",
+		"opts", "{}", "timestamp", 1700000000000, "delay", 0,
+		"priority", 0, "failedReason", "r", "finishedOn", 1700000000200)
+	redis.call("ZADD", "bull:sync:failed", 1700000000200, id)
+end' 0 >/dev/null
 fail_again()
 {
-	rcli eval 'for _ = 1, 200 do
+	rcli eval 'for _ = 1, 500 do
 		local id = redis.call("RPOP", "bull:sync:wait")
 		if not id then break end
 		redis.call("HSET", "bull:sync:" .. id, "finishedOn", 1700000000300)
@@ -280,7 +286,7 @@ while [ ! -e "$stage/enough" ] && fail_again; do :; done >/dev/null 2>&1 &
 failing=$!
 is 'retry --all ends while jobs go on failing' \
 	"$(timeout 20 "$top_builddir/hooksync" -c "$conf" retry --all)" \
-	'sync: 2 failed jobs wait again'
+	'sync: 500 failed jobs wait again'
 touch "$stage/enough"
 wait $failing
 
