@@ -47,7 +47,7 @@ job_add broken broken '{"who":"Ada"}'
 job_add empty empty '{}'
 job_add big crm-invoice-webhook \
 	'{"invoiceId":12345678901234567890,"rawPayload":{"number":"N","total":12345678901234567890}}'
-rcli hset $queue:deferred defa 'job stalled more than allowable limit' >/dev/null
+rcli hset "$queue:deferred" defa 'job stalled more than allowable limit' >/dev/null
 job_add deferred crm-identity-webhook '{"identityId":"44"}'
 
 becomes 'a job is synced' 5 'completed ' states_of ok

@@ -31,6 +31,21 @@ n_lines() # PATTERN
 	grep -c "$1" "$stage/worker.log"
 }
 
+is_second() # PATTERN
+{
+	[ "$(n_lines "$1")" -eq 2 ]
+}
+
+some_active()
+{
+	[ "$(n_jobs active)" -gt 0 ]
+}
+
+n_unfinished()
+{
+	echo $(($(n_jobs wait) + $(n_jobs active) + $(n_jobs delayed)))
+}
+
 # Work that ends within the grace ends; it is not given back.
 mock_script '{"path":"/erp/invoices/1","answers":[{"delay_ms":2500,"apply":true}]}'
 stage_worker
@@ -48,7 +63,7 @@ invoice b 2
 becomes 'another push is under way' 5 1 pushes 2
 begun=$(now_ms)
 kill -TERM "$pid_worker"
-check 'SIGTERM is heard' wait_for 5 eval '[ "$(n_lines stopping)" -eq 2 ]'
+check 'SIGTERM is heard' wait_for 5 is_second stopping
 invoice c 3
 stage_stop worker
 is 'a second SIGTERM ends it too' $? 0
@@ -85,13 +100,11 @@ for i in $(seq 101 120); do
 	echo "k$i crm-invoice-webhook {\"invoiceId\":$i,\"rawPayload\":{\"number\":\"k\"}}"
 done | jobs_add
 for i in 1 2; do
-	check "round $i: jobs are active" wait_for 10 eval \
-		'[ "$(n_jobs active)" -gt 0 ]'
+	check "round $i: jobs are active" wait_for 10 some_active
 	stage_stop worker KILL
 	stage_worker -o worker.max_stalled_count=9
 done
-becomes 'all are completed' 30 0 eval \
-	'echo $(($(n_jobs wait) + $(n_jobs active) + $(n_jobs delayed)))'
+becomes 'all are completed' 30 0 n_unfinished
 is 'none failed' "$(n_jobs failed)" 0
 for i in $(seq 101 120); do
 	states_of "k$i"

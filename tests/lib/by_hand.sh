@@ -2,6 +2,7 @@
 # leave them; and a look at what the mock saw at the same time. After lib.sh.
 # shellcheck shell=sh
 
+queue=${queue:-bull:sync}
 by_hand_opts='{"attempts":3,"backoff":{"type":"exponential","delay":2000}}'
 
 # Lines "ID NAME DATA" on standard input; data to the end of the line.
