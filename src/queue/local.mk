@@ -23,13 +23,16 @@ nodist_libhooksync_a_SOURCES = %D%/scripts.c
 	$(AM_V_at)lua='$(queue_lua)'; set --; for file in $$lua; do \
 		test -f "$$file" || file=$(srcdir)/$$file; \
 		set -- "$$@" "$$file"; done; \
-	$(AWK) -v include=$(srcdir)/%D%/lua/include \
+	$(AWK) -v folder=$(srcdir)/%D%/lua/include \
 		-f $(srcdir)/%D%/lua2c.awk "$$@" >$@.tmp
 	$(AM_V_at)mv $@.tmp $@
 
 EXTRA_DIST += $(queue_lua) $(queue_lua_include) %D%/lua2c.awk
 BUILT_SOURCES += %D%/scripts.c
 CLEANFILES += %D%/scripts.c %D%/scripts.c.tmp
+
+TESTS += tests/unit/lua2c.sh
+EXTRA_DIST += tests/unit/lua2c.sh
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/keys_test tests/unit/job_test

@@ -1,8 +1,8 @@
 # lua2c: Lua files in, one C file with a table of scripts out.
 #
-#   awk -f lua2c.awk -v include=FOLDER add.lua take.lua ... > scripts.c
+#   awk -f lua2c.awk -v folder=FOLDER add.lua take.lua ... > scripts.c
 #
-# A line `--- @include name.lua` is replaced by that file of the include folder,
+# A line `--- @include name.lua` is replaced by that file of FOLDER,
 # once per script; `--- @keys N` says how many KEYS the script is called with.
 # Lua's own comments and empty lines are left out, so that the SHA of a script
 # changes only with its code. POSIX awk.
@@ -13,12 +13,20 @@ function fail(message) {
 	exit 1
 }
 
-# One line of Lua as one C string.
-function emit(line) {
-	gsub(/\\/, "\\\\", line)
-	gsub(/"/, "\\\"", line)
-	gsub(/\t/, "\\t", line)
-	printf "\t\"%s\\n\"\n", line
+# One line of Lua as one C string. Byte by byte: awks differ in what a backslash
+# means to gsub().
+function emit(line,    i, byte, text) {
+	text = ""
+	for (i = 1; i <= length(line); i++) {
+		byte = substr(line, i, 1)
+		if (byte == "\\" || byte == "\"")
+			text = text "\\" byte
+		else if (byte == "\t")
+			text = text "\\t"
+		else
+			text = text byte
+	}
+	printf "\t\"%s\\n\"\n", text
 }
 
 function read(path,    line, name, status, n) {
@@ -31,7 +39,7 @@ function read(path,    line, name, status, n) {
 			if (name in is_included)
 				continue
 			is_included[name] = 1
-			read(include "/" name)
+			read(folder "/" name)
 		} else if (line ~ /^--- @keys /) {
 			sub(/^--- @keys +/, "", line)
 			n_keys = line + 0
