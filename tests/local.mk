@@ -22,6 +22,7 @@ EXTRA_DIST += %D%/layers.sh %D%/style.sh
 #: make check-asan   the same, built with AddressSanitizer and UBSan
 #: make check-tsan   the same, built with ThreadSanitizer
 #: make check-valgrind  the same under valgrind's memcheck; slow
+#: make check-node   against BullMQ itself; needs node, npm and the network
 #: make style        clang-format and shellcheck, without changing anything
 
 # A build folder of its own inside this one; configured once. The programs are

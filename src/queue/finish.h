@@ -44,7 +44,10 @@ const char *finish_result_text(enum finish_result result);
 typedef void (*finish_fn)(void *ctx, enum hs_err err, const char *text,
 			  const enum finish_result *results, size_t n);
 /* One script call for all (at most BOUNDS_TAKE_BATCH). Each item succeeds or
- * fails alone. */
+ * fails alone; text is Redis's where one was FINISH_REFUSED. When all were, err
+ * is HS_PROTOCOL. HS_INVALID: a completed item's value is no JSON, or a delay
+ * is negative or longer than a year. Items given back come out again in their
+ * order. */
 enum hs_err finish_jobs(struct queue *queue, const char *token,
 			const struct finish_item *items, size_t n,
 			int64_t now_ms, finish_fn fn, void *ctx) HS_MUST_CHECK;

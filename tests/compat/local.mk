@@ -17,7 +17,6 @@ NODE = node
 # one of them: make check-node NODE_TESTS=operations.test.mjs
 NODE_TESTS = *.test.mjs
 
-#: make check-node   against npm's bullmq (needs node, npm and their network)
 check-node: all tests/lib/queue_peer$(EXEEXT) tests/lib/mock$(EXEEXT)
 	$(MKDIR_P) $@.build
 	cd $(srcdir) && cp -f $(compat_files) '$(abs_builddir)'/$@.build/

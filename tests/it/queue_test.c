@@ -448,6 +448,12 @@ get(const char *id)
 	return got.err;
 }
 
+static enum hs_err
+get_refused(const char *id)
+{
+	return admin_get(queue, span_text(id), on_got, NULL);
+}
+
 static void
 on_retried(void *ctx, enum hs_err err, const char *text)
 {
@@ -1573,6 +1579,32 @@ announcing_overwrites_nothing(void **state)
 	      "opts.maxLenEvents", "version");
 }
 
+static void
+nobody_knows_when_redis_is_away(void **state)
+{
+	struct add_item one = item("a");
+	(void)state;
+	queue->timeout_ms = 200;
+	redis_server_pause(server);
+	add_many(&one, 1);
+	assert_int_equal(got.err, HS_TIMEOUT);
+	assert_int_equal(got.n, 0);
+	assert_string_not_equal(got.text, "");
+	/* the connection was closed: refused at once, and fn never called */
+	start_call();
+	assert_int_equal(try_add(one), HS_UNAVAILABLE);
+	assert_int_equal(admin_count(queue, on_counted, NULL), HS_UNAVAILABLE);
+	assert_int_equal(get_refused("a"), HS_UNAVAILABLE);
+	assert_false(got.is_done);
+	redis_server_resume(server);
+	WAIT_FOR(rconn_is_up(conn));
+	queue->timeout_ms = 5000;
+	add(one);
+	/* it had arrived, or not: the id keeps it one job */
+	assert_in_range(got.added[0], ADD_NEW, ADD_DUPLICATE);
+	CHECK("1", "LLEN", "bull:sync:wait");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -1616,6 +1648,7 @@ main(void)
 		T(hostile_keys_are_errors),
 		T(scripts_come_back_after_a_flush),
 		T(announcing_overwrites_nothing),
+		T(nobody_knows_when_redis_is_away),
 	};
 	if (!redis_server_is_here())
 		return 0;
