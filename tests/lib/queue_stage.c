@@ -33,7 +33,7 @@ on_state(void *ctx, struct rconn *which, bool is_up)
 	(void)is_up;
 }
 
-void
+static void
 forget_jobs(void)
 {
 	for (size_t i = 0; i < MAX_JOBS; i++) {
