@@ -2,7 +2,8 @@
  * lease: renewal for all jobs in one call, from a loop that never blocks.
  *
  * Jobs whose finish is on its way are left out: their lock goes with it, and a
- * renewal behind it would find none and call them lost. A connection that is
+ * renewal behind it would find none and call them lost; so are those whose
+ * finish may have arrived, for it is sent again at once. A connection that is
  * down is no news here: the locks run on for three quarters of their time, and
  * the first renewal after it says who is still ours. A lost lock cancels its
  * attempt: another worker may have the job, and two must not push at once
@@ -57,23 +58,23 @@ static size_t
 collect_ids(struct list *list, const char **ids, size_t n, size_t max)
 {
 	list_each(node, list) {
+		const struct attempt *attempt = roster_attempt(node);
+
 		if (n == max)
 			break;
-		ids[n++] = roster_attempt(node)->job->id;
+		if (!attempt->is_told)
+			ids[n++] = attempt->job->id;
 	}
 	return n;
 }
 
-static void
-on_timer(evutil_socket_t fd, short what, void *ctx)
+void
+lease_renew(struct lease *lease)
 {
-	struct lease *lease = ctx;
 	struct roster *roster = lease->roster;
 	const char **ids;
 	size_t n = 0;
 
-	(void)fd;
-	(void)what;
 	if (lease->is_asking || roster->n == 0)
 		return;
 	ids = xcalloc(roster->n, sizeof(*ids));
@@ -84,6 +85,14 @@ on_timer(evutil_socket_t fd, short what, void *ctx)
 			  lease->lock_duration_ms, on_extended, lease) == HS_OK)
 		lease->is_asking = true;
 	free(ids);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	lease_renew(ctx);
 }
 
 struct lease *

@@ -15,5 +15,7 @@ struct lease *lease_new(struct event_base *base, struct roster *roster,
 			struct settle *settle, int64_t lock_duration_ms);
 /* The queue's connection must be gone already. */
 void lease_free(struct lease *lease);
+/* Now, and not only when the timer says: the connection is back. */
+void lease_renew(struct lease *lease);
 
 #endif

@@ -51,6 +51,7 @@ endif
 
 worker_stories = \
 	tests/it/worker.sh \
-	tests/it/worker_stop.sh
+	tests/it/worker_stop.sh \
+	tests/it/worker_try.sh
 TESTS += $(worker_stories)
 EXTRA_DIST += $(worker_stories) tests/lib/by_hand.sh

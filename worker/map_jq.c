@@ -78,11 +78,7 @@ on_halt_signal(int number)
 	jq_halt(jq, jv_invalid(), jv_invalid());
 }
 
-int
-map_jq_halt_signal(void)
-{
-	return SIGRTMIN + 3;
-}
+#define HALT_SIGNAL (SIGRTMIN + 3) /* not a constant: the C library decides */
 
 static void
 catch_halt_signal(void)
@@ -91,8 +87,15 @@ catch_halt_signal(void)
 				    .sa_flags = SA_RESTART };
 
 	sigemptyset(&action.sa_mask);
-	if (sigaction(map_jq_halt_signal(), &action, NULL))
+	if (sigaction(HALT_SIGNAL, &action, NULL))
 		log_bug("sigaction: %s", strerror(errno));
+}
+
+int
+map_jq_halt_signal(void)
+{
+	catch_halt_signal(); /* its default would end the process */
+	return HALT_SIGNAL;
 }
 
 /* ---- compiling ---- */
@@ -319,7 +322,7 @@ timer_arm(timer_t *timer, int64_t limit_ms)
 			      .tv_nsec = (long)(limit_ms % 1000) * 1000000L }
 	};
 	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID,
-				  .sigev_signo = map_jq_halt_signal() };
+				  .sigev_signo = HALT_SIGNAL };
 
 	event.sigev_notify_thread_id = gettid();
 	if (timer_create(CLOCK_MONOTONIC, &event, timer))

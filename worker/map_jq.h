@@ -41,7 +41,7 @@ enum map_result map_jq_run(struct map_jq *map, struct span input,
 			   struct buf *why) HS_MUST_CHECK;
 
 /* The signal that halts the program running on the thread that gets it; any
- * other thread ignores it. Known after the first map_jq_new(). */
+ * other thread ignores it. */
 int map_jq_halt_signal(void);
 
 #endif

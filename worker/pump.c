@@ -161,6 +161,11 @@ begin(struct pump *pump, struct job *job)
 	log_taken(pump, job);
 	attempt = attempt_new(pump->set.env, job);
 	roster_add(&pump->roster, attempt);
+	if (pump->is_stopping) { /* the take was under way */
+		attempt_give_back(attempt);
+		roster_move(&pump->roster.ended, attempt);
+		return;
+	}
 	attempt_start(attempt);
 }
 
@@ -338,6 +343,8 @@ pump_on_connected(struct pump *pump)
 {
 	pump->is_drained = false;
 	pump->is_resting = false;
+	/* in this order: what is still ours must not look stalled */
+	lease_renew(pump->lease);
 	check_stalled(pump);
 }
 
