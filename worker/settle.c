@@ -8,6 +8,9 @@
  * changes nothing; that answer to a repeat is no trouble, and says so only at
  * info. The end of a job is logged when Redis has it, not before.
  *
+ * Group commit without a timer: while MAX_CALLS are under way the next batch
+ * gathers, so that a busy worker tells many at once and an idle one at once.
+ *
  * Known limit: a finish that Redis keeps refusing (out of memory, read-only) is
  * repeated for REFUSED_MAX seconds and then let go; the lock runs out and the
  * job runs again. Beam 1 pays for that.
@@ -26,18 +29,21 @@
 #define RETRY_MS 1000  /* after a refusal; BullMQ waits 15 s */
 #define REFUSED_MAX 60 /* repeats of a refused call: about a minute */
 #define STORM_MS 10000
+#define MAX_CALLS 2 /* under way; the next batch gathers meanwhile */
 
 struct settle {
 	struct roster *roster;
 	const struct conf *conf;
 	int64_t retry_due_ms; /* monotonic */
 	unsigned n_refused;   /* in a row */
+	unsigned n_calls;     /* under way */
 	uint64_t n_told;
 	struct log_storm storm;
 };
 
 struct batch { /* one finish call under way */
 	struct settle *settle;
+	bool is_sent;
 	size_t n;
 	struct attempt *attempts[BOUNDS_TAKE_BATCH];
 };
@@ -271,6 +277,8 @@ on_told(void *ctx, enum hs_err err, const char *text,
 	struct batch *batch = ctx;
 	struct settle *settle = batch->settle;
 
+	if (batch->is_sent)
+		settle->n_calls--;
 	if (err || n != batch->n) {
 		on_failure(settle, batch, err ? err : HS_PROTOCOL, text);
 	} else {
@@ -302,6 +310,8 @@ tell_some(struct settle *settle)
 	err = finish_jobs(roster->queue, roster->token, items, batch->n,
 			  clock_wall_ms(), on_told, batch);
 	if (err == HS_OK) {
+		batch->is_sent = true;
+		settle->n_calls++;
 		for (size_t i = 0; i < batch->n; i++)
 			roster_move(&roster->telling, batch->attempts[i]);
 		return true;
@@ -318,7 +328,7 @@ settle_turn(struct settle *settle)
 {
 	struct roster *roster = settle->roster;
 
-	while (!list_is_empty(&roster->ended)) {
+	while (!list_is_empty(&roster->ended) && settle->n_calls < MAX_CALLS) {
 		if (!rconn_is_up(roster->queue->conn) ||
 		    clock_mono_ms() < settle->retry_due_ms)
 			return;
