@@ -146,6 +146,24 @@ data_of_body(struct stage *stage, const struct endpoint *endpoint,
 	return err;
 }
 
+/* A file, or standard input for "-". */
+static enum hs_err
+read_input(const char *path, struct buf *out)
+{
+	unsigned char chunk[16384];
+	size_t n;
+
+	if (strcmp(path, "-") != 0)
+		return file_read(path, out);
+	errno = 0;
+	while ((n = fread(chunk, 1, sizeof(chunk), stdin)) > 0) {
+		enum hs_err err = buf_add(out, chunk, n);
+		if (err)
+			return err;
+	}
+	return ferror(stdin) ? HS_IO : HS_OK;
+}
+
 static int
 read_data(struct stage *stage, const char *path)
 {
@@ -159,7 +177,7 @@ read_data(struct stage *stage, const char *path)
 	int code = EX_OK;
 
 	buf_init(&file, BOUNDS_BODY_BYTES);
-	err = file_read(path, &file);
+	err = read_input(path, &file);
 	if (err) {
 		buf_notef(&stage->why, "%s: %s", path,
 			  err == HS_IO ? strerror(errno) : hs_err_text(err));
