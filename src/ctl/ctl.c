@@ -28,11 +28,13 @@ ctl_complain(const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
+/* Warnings are for "hooksync check": who looks at a queue knows them. */
 static void
 on_finding(void *ctx, enum conf_severity severity, const char *text)
 {
 	(void)ctx;
-	ctl_complain("%s%s", severity == CONF_WARNING ? "warning: " : "", text);
+	if (severity == CONF_ERROR)
+		ctl_complain("%s", text);
 }
 
 int

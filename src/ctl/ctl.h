@@ -38,8 +38,8 @@ int ctl_try(const struct cmd_line *line);
 /* "hooksync: ..." on standard error, one line, control characters escaped. */
 void ctl_complain(const char *fmt, ...) HS_PRINTF(1, 2);
 
-/* CTL_OK and a configuration (conf_unref), or CTL_CONFIG after the findings
- * were told. */
+/* CTL_OK and a configuration (conf_unref), or CTL_CONFIG after its errors were
+ * told. */
 int ctl_load(const struct cmd_line *line, enum conf_role role,
 	     struct conf **out) HS_MUST_CHECK;
 

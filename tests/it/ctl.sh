@@ -230,6 +230,26 @@ rcli set bull:broken:wait text >/dev/null
 ends_with 69 stats --queue broken
 moans 'WRONGTYPE'
 
+# a queue that only an endpoint names, perhaps Node's
+cat >"$stage/conf.d/third.conf" <<-END
+	endpoints = { other = { path = "/o"; job = "nobody"; queue = "third";
+	  data = { a = "/a"; }; verify = { scheme = "none"; }; }; };
+END
+rcli hset bull:third:t-1 name nobody data '{}' opts '{}' failedReason r \
+	timestamp 1700000000000 finishedOn 1700000000300 >/dev/null
+rcli zadd bull:third:failed 1700000000300 t-1 >/dev/null
+ends_with 0 check
+moans 'warning: '
+says '2 warnings'
+ends_with 0 jobs failed
+says 'third  t-1'
+check 'only check warns of the settings' test ! -s "$stage/moaned"
+ends_with 0 job t-1
+says 'queue      third'
+ends_with 0 retry t-1
+says 't-1: waits again in third'
+rm "$stage/conf.d/third.conf"
+
 # ---- retry ----
 
 ends_with 1 retry w-1
@@ -366,6 +386,9 @@ ends_with 0 try crm-invoice-webhook "$stage/data.json"
 says '/invoices/7'
 ends_with 0 try crm-invoice-webhook "$stage/data.json" --json
 check 'try --json is JSON' json_at
+is 'try reads standard input, and a webhook' \
+	"$(printf '{"invoiceId":8,"action":"x","number":"R-8","total":2}' |
+		hooksync try crm-invoice-webhook - 2>&1 | grep -c /invoices/8)" 1
 check 'try needs a route that exists' test \
 	"$(code_of try nobody "$stage/data.json")" -ne 0
 ends_with 64 try crm-invoice-webhook
