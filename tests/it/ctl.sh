@@ -169,6 +169,19 @@ ends_with 1 job nobody
 moans 'nobody: there is no such job'
 ends_with 1 retry nobody
 ends_with 1 retry --all
+rcli config set requirepass sesame >/dev/null
+ends_with 69 stats
+moans 'NOAUTH'
+check 'with a password from the environment' env REDIS_PASSWORD=sesame \
+	"$top_builddir/hooksync" -c "$conf" stats
+rcli -a sesame --no-auth-warning config set requirepass '' >/dev/null
+# shellcheck disable=SC2154 # stage.sh's
+kill -STOP "$pid_redis"
+began_ms=$(now_ms)
+ends_with 69 -o redis.connect_timeout=300ms stats
+check 'a silent Redis is given up, too' \
+	test $(($(now_ms) - began_ms)) -lt $((4000 * ${HOOKSYNC_SLOW:-1}))
+kill -CONT "$pid_redis"
 ends_with 69 -o redis.db=99 stats
 moans 'DB index'
 
