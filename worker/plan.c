@@ -1,6 +1,9 @@
 /*
  * plan: built once at start, before the worker takes its first job, so that a
  * map with a mistake stops the start and not the jobs.
+ *
+ * Known limit: libjq 1.6 reads its builtins anew for each program, some 50 ms
+ * (measured: 100 maps delay the start by 5 s; they take no memory worth naming).
  */
 #include "worker/plan.h"
 

@@ -2,9 +2,9 @@
  * rehearsal: a route tried on a file.
  *
  * The file is a job's data, or a webhook's raw body: it is taken for a body
- * when an endpoint leads to the route and the file is no object with a
- * rawPayload. Then the endpoint's pointers take the ids out of it, as the
- * responder would. The same rooms build the requests as in a real attempt
+ * when an endpoint leads to the route, all of its pointers find something, and
+ * there is no rawPayload yet. Then the ids are taken out of it, as the responder
+ * would. The same rooms build the requests as in a real attempt
  * (source, map_jq, target); only the way between them is written twice, because
  * here it is straight: no gates, no retries, no Redis.
  */
@@ -99,7 +99,7 @@ endpoint_to(const struct conf *conf, const struct route *route)
 
 static enum hs_err
 add_field(struct buf *data, const struct endpoint_field *field,
-	  struct span body, struct buf *why)
+	  struct span body)
 {
 	struct span value;
 	enum doc_type type;
@@ -110,13 +110,8 @@ add_field(struct buf *data, const struct endpoint_field *field,
 		return HS_OK;
 	if (!err && (type == DOC_NULL) && field->is_optional)
 		return HS_OK;
-	if (err) {
-		buf_notef(why,
-			  "the webhook has no %s, which the endpoint "
-			  "wants for \"%s\"",
-			  field->pointer, field->name);
+	if (err)
 		return err;
-	}
 	err = doc_string_encode(span_text(field->name), data);
 	if (!err)
 		err = buf_add_byte(data, ':');
@@ -135,8 +130,7 @@ data_of_body(struct stage *stage, const struct endpoint *endpoint,
 	enum hs_err err = buf_add_byte(&stage->data, '{');
 
 	for (size_t i = 0; !err && i < endpoint->n_fields; i++)
-		err = add_field(&stage->data, &endpoint->fields[i], body,
-				&stage->why);
+		err = add_field(&stage->data, &endpoint->fields[i], body);
 	if (!err)
 		err = buf_add_text(&stage->data, "\"rawPayload\":");
 	if (!err)
@@ -191,10 +185,13 @@ read_data(struct stage *stage, const char *path)
 		code = EX_DATAERR;
 		goto out;
 	}
+	err = HS_NOT_FOUND;
 	if (endpoint && attempt_raw_payload(buf_span(&file), &payload))
 		err = data_of_body(stage, endpoint, buf_span(&file));
-	else
+	if (err == HS_NOT_FOUND) { /* no body of that endpoint */
+		buf_reset(&stage->data);
 		err = buf_add_span(&stage->data, buf_span(&file));
+	}
 	if (err) {
 		if (stage->why.len == 0)
 			buf_notef(&stage->why, "%s: %s", path,

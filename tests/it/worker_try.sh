@@ -33,12 +33,18 @@ check 'and shows where it would go' grep -Fq "PUT $mock_url/erp/customers/42" \
 check 'but not the credentials' fails grep -q of-the-tests "$stage/said.log"
 check 'it takes a job'"'"'s data as well' says 0 'Ada Lovelace' \
 	--try crm-identity-webhook "$stage/data"
+"$worker" -c "$conf" --try crm-identity-webhook - <"$stage/webhook" \
+	>"$stage/said.log" 2>&1
+check 'from standard input' grep -Fq 'Ada Lovelace' "$stage/said.log"
+echo '{"identityId":42}' >"$stage/bare"
+check 'and data without a payload' says 0 'Ada Lovelace' \
+	--try crm-identity-webhook "$stage/bare"
 check 'as JSON too' says 0 '"outcome": "pushed"' --json \
 	--try crm-identity-webhook "$stage/data"
 check 'what is gone would be deleted' says 0 \
 	"DELETE $mock_url/erp/customers/43" \
 	--try crm-identity-webhook "$stage/gone"
-check 'a webhook without its id is refused' says 65 '/identityId' \
+check 'a webhook without its id is refused' says 65 '"identityId"' \
 	--try crm-identity-webhook "$stage/short"
 check 'and one that is no JSON' says 65 'no JSON' \
 	--try crm-identity-webhook "$stage/nonsense"

@@ -1,35 +1,40 @@
 # by_hand.sh: jobs put into Redis without a producer of ours, as Node would
 # leave them; and a look at what the mock saw at the same time. After lib.sh.
 # shellcheck shell=sh
+: "${stage:=}" # stage.sh's folder
 
 queue=${queue:-bull:sync}
 by_hand_opts='{"attempts":3,"backoff":{"type":"exponential","delay":2000}}'
 
-# Lines "ID NAME DATA" on standard input; data to the end of the line.
+# Lines "ID NAME DATA" on standard input; data to the end of the line, without a
+# single quote. All in one go: the worker must not be faster than we are.
 jobs_add()
 {
+	by_hand_now=$(now_ms)
 	while read -r by_hand_id by_hand_name by_hand_data; do
-		job_add "$by_hand_id" "$by_hand_name" "$by_hand_data"
-	done
+		by_hand_job "$by_hand_id" "$by_hand_name" "$by_hand_data" 0
+		echo "lpush $queue:wait $by_hand_id"
+	done >"$stage/by_hand"
+	echo "zadd $queue:marker 0 0" >>"$stage/by_hand"
+	rcli <"$stage/by_hand" >/dev/null
 }
 
-job_hash() # ID NAME DATA DELAY
+by_hand_job() # ID NAME DATA DELAY; a command for redis-cli
 {
-	rcli hset "$queue:$1" name "$2" data "$3" opts "$by_hand_opts" \
-		timestamp "$(now_ms)" delay "$4" priority 0 >/dev/null
+	echo "hset $queue:$1 name $2 data '$3' opts '$by_hand_opts'" \
+		"timestamp $by_hand_now delay $4 priority 0"
 }
 
 job_add() # ID NAME DATA
 {
-	job_hash "$1" "$2" "$3" 0
-	rcli lpush "$queue:wait" "$1" >/dev/null
-	rcli zadd "$queue:marker" 0 0 >/dev/null
+	echo "$1 $2 $3" | jobs_add
 }
 
 job_delay() # ID MS NAME DATA
 {
-	job_hash "$1" "$3" "$4" "$2"
-	by_hand_due=$(($(job_field "$1" timestamp) + $2))
+	by_hand_now=$(now_ms)
+	by_hand_job "$1" "$3" "$4" "$2" | rcli >/dev/null
+	by_hand_due=$((by_hand_now + $2))
 	rcli zadd "$queue:delayed" $((by_hand_due * 4096)) "$1" >/dev/null
 	rcli zadd "$queue:marker" $by_hand_due 1 >/dev/null
 }
