@@ -11,10 +11,13 @@ by_hand_opts='{"attempts":3,"backoff":{"type":"exponential","delay":2000}}'
 jobs_add()
 {
 	by_hand_now=$(now_ms)
+	by_hand_ids=''
 	while read -r by_hand_id by_hand_name by_hand_data; do
 		by_hand_job "$by_hand_id" "$by_hand_name" "$by_hand_data" 0
-		echo "lpush $queue:wait $by_hand_id"
+		by_hand_ids="$by_hand_ids $by_hand_id"
 	done >"$stage/by_hand"
+	# all at once, however busy the host
+	echo "lpush $queue:wait$by_hand_ids" >>"$stage/by_hand"
 	echo "zadd $queue:marker 0 0" >>"$stage/by_hand"
 	rcli <"$stage/by_hand" >/dev/null
 }
