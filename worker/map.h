@@ -14,6 +14,10 @@
 #include "base/buf.h"
 #include "worker/map_jq.h"
 
+/* One run of a program, at most: maps take a millisecond; more than seconds is
+ * a mistake, and memory grows meanwhile. */
+#define MAP_LIMIT_MS 10000
+
 struct event_base;
 struct map;
 struct map_work;

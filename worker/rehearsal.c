@@ -37,7 +37,6 @@
 #define EX_USAGE 64
 
 #define TRY_JOB_ID "try"
-#define MAP_LIMIT_MS 10000
 
 struct stage { /* of one try */
 	struct conf *conf;

@@ -33,7 +33,6 @@
 
 #define LAST_WORDS_MS 3000 /* to give jobs back after the grace */
 #define NUDGE_MS 250       /* for what a turn had to leave for later */
-#define MAP_LIMIT_MS 10000 /* one run of a jq program; a mistake, not a need */
 #define WORKER_NAME_BYTES 128
 #define NOFILE_MAX 65536 /* more than BOUNDS_ACTIVE transfers will need */
 

@@ -10,7 +10,8 @@ story redis-server
 stage_mock
 stage_conf
 cat >"$stage/conf.d/worker.conf" <<-'END'
-	worker = { stats_interval = "1s"; name = "worker-of-the-test"; };
+	worker = { stats_interval = "1s"; name = "worker-of-the-test";
+	           queues = [ "sync", "mail" ]; };
 END
 cat >"$stage/conf.d/services.conf" <<-END
 	services = {
@@ -84,6 +85,25 @@ check 'without being run' fails eval "mock_get log | grep -q identities/44"
 check 'the statistics are as promised' wait_for 5 grep -Eq \
 	': Sync Queue Stats: Waiting: 0 Active: 0 Completed: 4 Failed: 5$' \
 	"$stage/worker.log"
+
+# A job's own rule for what becomes of it wins over keep_completed.
+opts=$by_hand_opts
+by_hand_opts='{"attempts":1,"removeOnComplete":true}'
+job_add brief empty '{}'
+by_hand_opts=$opts
+check 'a job that wants no trace leaves none' wait_for 5 eval \
+	"grep -q 'job completed .*job=brief' '$stage/worker.log'"
+is 'nor a hash' "$(rcli exists "$queue:brief")" 0
+
+# One worker, several queues.
+queue=bull:mail
+job_add letter crm-identity-webhook '{"identityId":"42"}'
+becomes 'a job of another queue is synced' 5 'completed ' states_of letter
+queue=bull:sync
+check 'which has a line of its own' wait_for 5 grep -Eq \
+	': Mail Queue Stats: Waiting: 0 Active: 0 Completed: 1 Failed: 0$' \
+	"$stage/worker.log"
+is 'and the job is in no other' "$(states_of letter)" ''
 
 # A delayed job of Node's is promoted when its time has come.
 job_delay late 300 crm-identity-webhook '{"identityId":"42"}'
