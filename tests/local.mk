@@ -57,9 +57,8 @@ check-valgrind: all
 style:
 	cd $(srcdir) && find src fcgi worker tests -name '*.[ch]' | \
 		xargs clang-format --dry-run -Werror
-	cd $(srcdir) && find tests tools .ci -type f | \
-		xargs grep -lE '^#!.*\<(ba)?sh|shellcheck shell=' | \
-		xargs shellcheck
+	cd $(srcdir) && shellcheck tests/*.sh tests/*/*.sh \
+		tools/check tools/demo tools/setup .ci/run
 
 clean-local:
 	rm -rf check-asan.build check-tsan.build check-node.build
