@@ -23,7 +23,7 @@
 
 struct rule {
 	enum http_result result;
-	int from, to; /* status, inclusive; only for HTTP_ANSWERED */
+	int from, to; /* status, inclusive; to 0: any, or none */
 	unsigned steps;
 	struct outcome outcome;
 };
@@ -114,6 +114,12 @@ static const struct rule rules[] = {
 	  ON_ALL,
 	  { OUTCOME_RETRY, OUTCOME_TROUBLE, NULL } },
 	{ HTTP_CUT, 0, 0, ON_ALL, { OUTCOME_RETRY, OUTCOME_TROUBLE, NULL } },
+	/* what a target says after "yes" is not read anyway */
+	{ HTTP_TOO_BIG,
+	  200,
+	  299,
+	  ON_PUSH | ON_GONE,
+	  { OUTCOME_DONE, OUTCOME_FINE, NULL } },
 	{ HTTP_TOO_BIG,
 	  0,
 	  0,
@@ -142,8 +148,7 @@ outcome_of(enum outcome_step step, enum http_result result, int status)
 
 		if (rule->result != result || !(rule->steps & (1u << step)))
 			continue;
-		if (result == HTTP_ANSWERED &&
-		    (status < rule->from || status > rule->to))
+		if (rule->to && (status < rule->from || status > rule->to))
 			continue;
 		return rule->outcome;
 	}

@@ -100,6 +100,20 @@ what_is_no_answer_is_retried_or_not(void **state)
 }
 
 static void
+a_long_answer_to_a_push_is_still_a_yes(void **state)
+{
+	(void)state;
+	assert_int_equal(outcome_of(OUTCOME_PUSH, HTTP_TOO_BIG, 200).kind,
+			 OUTCOME_DONE);
+	assert_int_equal(outcome_of(OUTCOME_GONE_CALL, HTTP_TOO_BIG, 204).kind,
+			 OUTCOME_DONE);
+	assert_int_equal(outcome_of(OUTCOME_PUSH, HTTP_TOO_BIG, 400).kind,
+			 OUTCOME_FAIL);
+	assert_int_equal(outcome_of(OUTCOME_FETCH, HTTP_TOO_BIG, 200).kind,
+			 OUTCOME_FAIL);
+}
+
+static void
 reason_is(enum outcome_step step, struct http_answer answer, const char *url,
 	  const char *wanted)
 {
@@ -179,6 +193,7 @@ main(void)
 		cmocka_unit_test(statuses_have_their_outcome),
 		cmocka_unit_test(not_found_depends_on_the_step),
 		cmocka_unit_test(what_is_no_answer_is_retried_or_not),
+		cmocka_unit_test(a_long_answer_to_a_push_is_still_a_yes),
 		cmocka_unit_test(reasons_name_what_where_and_why),
 		cmocka_unit_test(reasons_show_no_query),
 		cmocka_unit_test(reasons_are_bounded),
