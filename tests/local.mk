@@ -48,7 +48,7 @@ check-tsan:
 
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
 	--errors-for-leak-kinds=definite --show-leak-kinds=definite \
-	--suppressions='$(abs_top_srcdir)/tests/valgrind.supp'
+	--suppressions=$(abs_top_srcdir)/tests/valgrind.supp
 
 check-valgrind: all
 	HOOKSYNC_SLOW=10 HOOKSYNC_WRAP="$(VALGRIND)" \
