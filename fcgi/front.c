@@ -424,15 +424,20 @@ clear_padding(unsigned char *record, ssize_t len)
 }
 
 /* libfcgi answers a management record (FCGI_GET_VALUES); it reads it from, and
- * writes to, a pair of sockets of ours, so that it need not wait. */
+ * writes to, a pair of sockets of ours, so that it need not wait. It takes one
+ * without padding for cut, so that gets some, behind its len bytes. */
 static bool
-answer_management(struct conn *conn, const unsigned char *record, size_t len)
+answer_management(struct conn *conn, unsigned char *record, size_t len)
 {
 	int pair[2];
 	unsigned char answer[128];
 	bool is_good = false;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		return false;
+	if (record[6] == 0) {
+		record[6] = 1;
+		record[len++] = 0;
+	}
 	if (send(pair[0], record, len, MSG_NOSIGNAL) == (ssize_t)len &&
 	    shutdown(pair[0], SHUT_WR) == 0) {
 		struct front_call call = { .is_parsed = false };
@@ -541,8 +546,10 @@ peek(struct conn *conn)
 		size_t len;
 		enum hs_err err =
 			records_management(front->scratch, (size_t)n, &len);
-		if (err == HS_TOO_BIG) {
-			conn_drop(conn, "a management record too long");
+		if (err == HS_TOO_BIG || err == HS_INVALID) {
+			conn_drop(conn, err == HS_TOO_BIG
+						? "a management record too long"
+						: "a broken management record");
 			return;
 		}
 		if (err == HS_OK && len > 0) {

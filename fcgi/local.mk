@@ -27,7 +27,8 @@ if HAVE_CMOCKA
 fcgi_tests = tests/unit/records_test tests/unit/fcgi_request_test \
 	tests/unit/ident_test tests/unit/listener_test \
 	tests/unit/enqueuer_test tests/unit/slow_lane_test \
-	tests/unit/acceptor_test tests/it/responder_test
+	tests/unit/acceptor_test tests/unit/front_test \
+	tests/it/responder_test
 check_PROGRAMS += $(fcgi_tests)
 TESTS += $(fcgi_tests)
 
@@ -47,6 +48,8 @@ tests_unit_slow_lane_test_SOURCES = tests/unit/slow_lane_test.c $(fcgi_peer)
 tests_unit_slow_lane_test_LDADD = $(fcgi_test_libs)
 tests_unit_acceptor_test_SOURCES = tests/unit/acceptor_test.c
 tests_unit_acceptor_test_LDADD = $(fcgi_test_libs)
+tests_unit_front_test_SOURCES = tests/unit/front_test.c $(fcgi_peer)
+tests_unit_front_test_LDADD = $(fcgi_test_libs)
 tests_it_responder_test_SOURCES = tests/it/responder_test.c $(fcgi_peer) \
 	tests/lib/redis_server.c tests/lib/redis_server.h
 tests_it_responder_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)

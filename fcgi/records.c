@@ -13,6 +13,7 @@ enum {
 	TYPE_BEGIN_REQUEST = 1,
 	TYPE_PARAMS = 4,
 	TYPE_STDIN = 5,
+	TYPE_GET_VALUES = 9,
 	ROLE_RESPONDER = 1,
 	FLAG_KEEP_CONN = 1,
 };
@@ -204,10 +205,14 @@ records_management(const unsigned char *bytes, size_t len, size_t *record_len)
 		return HS_OK;
 	if (len < RECORDS_HEADER_BYTES)
 		return HS_AGAIN;
-	size_t whole = RECORDS_HEADER_BYTES +
-		       ((size_t)bytes[4] << 8 | bytes[5]) + bytes[6];
+	size_t content = (size_t)bytes[4] << 8 | bytes[5];
+	size_t whole = RECORDS_HEADER_BYTES + content + bytes[6];
 	if (whole > MAX_MANAGEMENT_BYTES)
 		return HS_TOO_BIG;
+	if (len >= whole && bytes[1] == TYPE_GET_VALUES &&
+	    records_params_check(span_of(bytes + RECORDS_HEADER_BYTES,
+					 content)) == RECORDS_PARAMS_BROKEN)
+		return HS_INVALID;
 	*record_len = whole;
 	return HS_OK;
 }

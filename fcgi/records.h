@@ -62,7 +62,8 @@ enum records_verdict records_feed(struct records *records,
 
 /* Do the bytes begin with a management record (request id 0)? Its whole length,
  * or 0 when it is none; HS_AGAIN before the header is there, HS_TOO_BIG for one
- * longer than any we know. */
+ * longer than any we know; HS_INVALID when it is all there and asks for values
+ * by lengths that do not add up. */
 enum hs_err records_management(const unsigned char *bytes, size_t len,
 			       size_t *record_len) HS_MUST_CHECK;
 

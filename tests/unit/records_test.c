@@ -223,7 +223,8 @@ test_management(void **state)
 	size_t len;
 	(void)state;
 	buf_init(&b, MAX);
-	fcgi_peer_record(&b, FCGI_PEER_GET_VALUES, 0, span_text("abc"), 5);
+	/* a name of one byte without value */
+	fcgi_peer_record(&b, FCGI_PEER_GET_VALUES, 0, span_of("\1\0x", 3), 5);
 	for (size_t n = 0; n < 8; n++) {
 		assert_int_equal(records_management(b.data, n, &len), HS_AGAIN);
 		assert_int_equal(len, 0);
@@ -238,6 +239,19 @@ test_management(void **state)
 	unsigned char big[2000] = { 0 };
 	fcgi_peer_record(&b, FCGI_PEER_GET_VALUES, 0, span_of(big, 2000), 0);
 	assert_int_equal(records_management(b.data, b.len, &len), HS_TOO_BIG);
+	/* lengths that nobody can mean: libfcgi would allocate them */
+	buf_reset(&b);
+	memset(big, 0xff, 20);
+	fcgi_peer_record(&b, FCGI_PEER_GET_VALUES, 0, span_of(big, 20), 4);
+	for (size_t n = 8; n < b.len; n++) {
+		assert_int_equal(records_management(b.data, n, &len), HS_OK);
+		assert_int_equal(len, b.len);
+	}
+	assert_int_equal(records_management(b.data, b.len, &len), HS_INVALID);
+	assert_int_equal(len, 0);
+	/* of another type nobody reads them */
+	b.data[1] = 77;
+	assert_int_equal(records_management(b.data, b.len, &len), HS_OK);
 	buf_fini(&b);
 }
 
