@@ -26,6 +26,8 @@
 
 /* Per event, so that a flood of connections does not keep the loop. */
 #define MAX_ACCEPTS 64
+/* Times MAX_ACCEPTS: all of the backlog that listener.c asks for. */
+#define STOP_ROUNDS 64
 #define PAUSE_MS 100
 #define STORM_MS 10000
 
@@ -118,23 +120,22 @@ refuse(struct acceptor *acceptor, int fd)
 	close(fd);
 }
 
-static void
-on_acceptable(evutil_socket_t listen_fd, short what, void *ctx)
+/* False when nobody waits any more, or nobody can be taken. */
+static bool
+take_some(struct acceptor *acceptor)
 {
-	struct acceptor *acceptor = ctx;
 	const int on = 1;
-	(void)what;
 	for (int i = 0; i < MAX_ACCEPTS && acceptor->n < acceptor->max; i++) {
 		struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
 		socklen_t len = sizeof(peer);
-		int fd = accept4(listen_fd, (struct sockaddr *)&peer, &len,
-				 SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd = accept4(acceptor->listen_fd, (struct sockaddr *)&peer,
+				 &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
 			continue;
 		if (fd < 0) {
 			if (errno != EAGAIN && errno != EWOULDBLOCK)
 				pause_accepting(acceptor, errno);
-			break;
+			return false;
 		}
 		if (!is_welcome(acceptor, &peer)) {
 			refuse(acceptor, fd);
@@ -146,6 +147,16 @@ on_acceptable(evutil_socket_t listen_fd, short what, void *ctx)
 		acceptor->n++;
 		acceptor->fn(acceptor->ctx, fd);
 	}
+	return acceptor->n < acceptor->max;
+}
+
+static void
+on_acceptable(evutil_socket_t listen_fd, short what, void *ctx)
+{
+	struct acceptor *acceptor = ctx;
+	(void)listen_fd;
+	(void)what;
+	(void)take_some(acceptor);
 	update(acceptor);
 }
 
@@ -204,5 +215,6 @@ acceptor_stop(struct acceptor *acceptor)
 	event_free(acceptor->event);
 	acceptor->event = NULL;
 	event_del(acceptor->timer);
-	on_acceptable(acceptor->listen_fd, EV_READ, acceptor);
+	for (int i = 0; i < STOP_ROUNDS && take_some(acceptor); i++)
+		;
 }

@@ -23,14 +23,16 @@
 static struct event_base *base;
 static int listen_fd;
 static struct sockaddr_in address;
-static int taken[16];
+#define MANY 200 /* more than one event takes */
+
+static int taken[MANY];
 static size_t n_taken;
 
 static void
 on_accepted(void *ctx, int fd)
 {
 	(void)ctx;
-	assert_true(n_taken < 16);
+	assert_true(n_taken < MANY);
 	taken[n_taken++] = fd;
 }
 
@@ -86,6 +88,23 @@ test_max_and_stop(void **state)
 		close(peers[i]);
 }
 
+/* Who waits when we stop is taken, however many they are. */
+static void
+test_stop_takes_all(void **state)
+{
+	struct acceptor *acceptor =
+		acceptor_new(base, listen_fd, NULL, MANY, on_accepted, NULL);
+	int peers[MANY];
+	(void)state;
+	for (int i = 0; i < MANY; i++)
+		peers[i] = knock();
+	acceptor_stop(acceptor);
+	assert_int_equal(n_taken, MANY);
+	acceptor_free(acceptor);
+	for (int i = 0; i < MANY; i++)
+		close(peers[i]);
+}
+
 static void
 test_unwelcome(void **state)
 {
@@ -126,7 +145,7 @@ setup(void **state)
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	return bind(listen_fd, (struct sockaddr *)&address, len) != 0 ||
-	       listen(listen_fd, 16) != 0 ||
+	       listen(listen_fd, MANY) != 0 ||
 	       getsockname(listen_fd, (struct sockaddr *)&address, &len) != 0;
 }
 
@@ -153,6 +172,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_max_and_stop, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_stop_takes_all, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_unwelcome, setup,
 						teardown),
