@@ -2,7 +2,9 @@
  * ident: any bytes a sender may put into its delivery id end up as a harmless
  * id: no ':' (BullMQ's separator), not only digits (its own counter's ids), none
  * of the queue's suffixes. The endpoint in front keeps two senders apart that
- * count alike.
+ * count alike; beside an endpoint crm-eu, the id eu-1 at the endpoint crm is
+ * hashed, for crm-eu-1 is the other's id 1. (A hash has no '-', so it makes
+ * nobody else's id.)
  */
 #include "fcgi/ident.h"
 
@@ -66,8 +68,22 @@ add_id(const char *endpoint_name, struct span delivery, bool is_hex,
 		      : buf_add_span(out, delivery);
 }
 
+/* Does the id begin as those of an endpoint with a longer name do? */
+static bool
+is_of_another(struct span id, size_t name_len, struct endpoint *const *all)
+{
+	for (; *all != NULL; all++) {
+		size_t len = strlen((*all)->name);
+		if (len > name_len && id.len > len && id.ptr[len] == '-' &&
+		    memcmp(id.ptr, (*all)->name, len) == 0)
+			return true;
+	}
+	return false;
+}
+
 enum hs_err
-ident_job_id(const char *endpoint_name, struct span delivery, struct buf *out)
+ident_job_id(const char *endpoint_name, struct endpoint *const *all,
+	     struct span delivery, struct buf *out)
 {
 	unsigned char bytes[DIGEST_SHA256_BYTES];
 	size_t start = out->len;
@@ -78,11 +94,13 @@ ident_job_id(const char *endpoint_name, struct span delivery, struct buf *out)
 	}
 	if (is_plain(delivery)) {
 		enum hs_err err = add_id(endpoint_name, delivery, false, out);
-		if (err != HS_OK ||
-		    keys_job_id_is_valid(
-			    span_of(out->data + start, out->len - start)))
+		if (err != HS_OK)
 			return err;
-		out->len = start;
+		struct span id = span_of(out->data + start, out->len - start);
+		if (keys_job_id_is_valid(id) &&
+		    !is_of_another(id, strlen(endpoint_name), all))
+			return HS_OK;
+		buf_cut(out, start);
 	}
 	digest_sha256(delivery, bytes);
 	return add_id(endpoint_name, span_of(bytes, sizeof(bytes)), true, out);

@@ -17,9 +17,10 @@ enum hs_err ident_delivery(const struct endpoint *endpoint,
 			   struct span *delivery) HS_MUST_CHECK;
 /* Appends `<endpoint>-<delivery id>`; a delivery id that is longer than 128
  * bytes, has other bytes than [A-Za-z0-9._-], or would make a name that the
- * queue uses itself, is replaced by its SHA-256 in hex; an empty one by 32 hex
- * digits, drawn. */
-enum hs_err ident_job_id(const char *endpoint_name, struct span delivery,
-			 struct buf *out) HS_MUST_CHECK;
+ * queue uses itself or an id as another endpoint makes them, is replaced by its
+ * SHA-256 in hex; an empty one by 32 hex digits, drawn. `all` are the
+ * configuration's endpoints, ending in NULL. */
+enum hs_err ident_job_id(const char *endpoint_name, struct endpoint *const *all,
+			 struct span delivery, struct buf *out) HS_MUST_CHECK;
 
 #endif

@@ -271,7 +271,8 @@ accept_delivery(struct delivery *delivery, struct span body, struct buf *text)
 	buf_init(&data, body.len + DATA_EXTRA_BYTES);
 	struct refusal verdict = make_data(delivery, body, &data, text);
 	if (verdict.status == 0 &&
-	    ident_job_id(delivery->endpoint->name, sender_id,
+	    ident_job_id(delivery->endpoint->name,
+			 delivery->intake->conf->endpoints, sender_id,
 			 &delivery->job_id) != HS_OK)
 		verdict = refusal(400, "The delivery id is not usable.",
 				  "no job id can be made");

@@ -21,12 +21,18 @@
 
 /* ---- ids ---- */
 
+static struct endpoint crm = { .name = (char[]){ "crm" } };
+static struct endpoint crm_eu = { .name = (char[]){ "crm-eu" } };
+static struct endpoint crm_eu_1 = { .name = (char[]){ "crm-eu-1" } };
+static struct endpoint acme = { .name = (char[]){ "acme" } };
+static struct endpoint *const all[] = { &crm_eu, &crm, &crm_eu_1, &acme, NULL };
+
 static void
 assert_id(const char *endpoint, struct span delivery, const char *expected)
 {
 	struct buf out;
 	buf_init(&out, IDENT_BYTES);
-	assert_int_equal(ident_job_id(endpoint, delivery, &out), HS_OK);
+	assert_int_equal(ident_job_id(endpoint, all, delivery, &out), HS_OK);
 	assert_string_equal(buf_text(&out), expected);
 	assert_true(keys_job_id_is_valid(buf_span(&out)));
 	buf_fini(&out);
@@ -61,6 +67,28 @@ test_job_id(void **state)
 		  "e5a5ec0622e347b57685725df5ba9e50");
 }
 
+/* One endpoint's name goes on as another's: no two deliveries make one id. */
+static void
+test_job_id_of_neighbours(void **state)
+{
+	(void)state;
+	assert_id("crm-eu", span_text("7"), "crm-eu-7");
+	assert_id("crm", span_text("eu-7"),
+		  "crm-db4e154d339d241e8789f10d5fdbcdd0"
+		  "264a96b737f003ae695068e3c9735e45");
+	assert_id("crm-eu-1", span_text("7"), "crm-eu-1-7");
+	assert_id("crm-eu", span_text("1-7"),
+		  "crm-eu-3791968fee79a54bfcf3e65ea4a6aeef"
+		  "457df5c254e7b9ba433e1980dec6e6e2");
+	assert_id("crm", span_text("eu-1-7"),
+		  "crm-267df886a0c9a5cf6b3743fd284493c8"
+		  "a1f9ad6acc3682679346a887ae1cfbfd");
+	/* nobody's */
+	assert_id("crm", span_text("eu"), "crm-eu");
+	assert_id("crm", span_text("eu7-1"), "crm-eu7-1");
+	assert_id("crm", span_text("us-7"), "crm-us-7");
+}
+
 static void
 test_job_id_drawn(void **state)
 {
@@ -69,8 +97,8 @@ test_job_id_drawn(void **state)
 	(void)state;
 	buf_init(&a, IDENT_BYTES);
 	buf_init(&b, IDENT_BYTES);
-	assert_int_equal(ident_job_id("acme", span_text(""), &a), HS_OK);
-	assert_int_equal(ident_job_id("acme", span_text(""), &b), HS_OK);
+	assert_int_equal(ident_job_id("acme", all, span_text(""), &a), HS_OK);
+	assert_int_equal(ident_job_id("acme", all, span_text(""), &b), HS_OK);
 	assert_int_equal(a.len, 5 + 32);
 	assert_true(keys_job_id_is_valid(buf_span(&a)));
 	assert_false(span_equal(buf_span(&a), buf_span(&b)));
@@ -326,6 +354,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_job_id),
+		cmocka_unit_test(test_job_id_of_neighbours),
 		cmocka_unit_test(test_job_id_drawn),
 		cmocka_unit_test(test_delivery),
 		cmocka_unit_test(test_extract),
