@@ -11,7 +11,9 @@
 #include "conf/url.h"
 
 enum {
-	SOCKET_PATH_BYTES = 107, /* sun_path without its NUL */
+	/* sun_path without its NUL, and ".4194304": it is made under a name
+	 * with the pid */
+	SOCKET_PATH_BYTES = 107 - 8,
 	STATS_LEAST_MS = 1000,
 };
 
@@ -68,7 +70,7 @@ listen_fault(const char *listen)
 		if (path[0] != '/')
 			return "after \"unix:\" comes a path from the root";
 		if (strlen(path) > SOCKET_PATH_BYTES)
-			return "a socket's path has at most 107 bytes";
+			return "a socket's path has at most 99 bytes";
 		return NULL;
 	}
 	const char *colon = strrchr(listen, ':');

@@ -632,6 +632,12 @@ says_what_is_wrong(void **state)
 		/* responder */
 		{ "responder = { listen = \"9000\"; };",
 		  "responder.listen: write \"unix:PATH\" or \"HOST:PORT\"" },
+		{ "responder = { listen = "
+		  "\"unix:/tmp/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		  "a"
+		  "aaaa\"; };",
+		  "at most 99 bytes" },
 		{ "responder = { listen = \"unix:x\"; };",
 		  "after \"unix:\" comes a path from the root" },
 		{ "responder = { listen = \"::1:9000\"; };", "in brackets" },
