@@ -1,5 +1,5 @@
 /*
- * front: what needs no Redis: management records, and what waits at a stop.
+ * front: management records, which libfcgi answers.
  */
 #include <setjmp.h>
 #include <stdarg.h>
