@@ -165,6 +165,8 @@ find_poison(struct job *job, struct span name)
 	const char *poison = read_options(job);
 	if (!name.ptr)
 		return "the job has no name";
+	if (memchr(job->id, 0, job->id_bytes.len))
+		return "the job's id holds a NUL byte";
 	if (name.len > 0 && memchr(name.ptr, 0, name.len))
 		return "the job's name holds a NUL byte";
 	enum hs_err err = doc_scan(job->data, NULL, NULL);

@@ -137,6 +137,13 @@ a_bare_job(void **state)
 	assert_int_equal(job->return_value.len, 0);
 	job_free(job);
 
+	/* what we call by its text would be another one */
+	hash_of(&hash, "name", "n", NULL);
+	assert_int_equal(job_from_hash(span_of("a\0b", 3), &hash.reply, &job),
+			 HS_OK);
+	assert_string_equal(job->poison, "the job's id holds a NUL byte");
+	job_free(job);
+
 	/* from before version 5 */
 	hash_of(&hash, "name", "n", "attemptsMade", "4", NULL);
 	assert_int_equal(job_from_hash(span_text("1"), &hash.reply, &job),
