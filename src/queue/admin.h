@@ -18,7 +18,8 @@ enum hs_err admin_count(struct queue *queue, admin_counts_fn fn,
 			void *ctx) HS_MUST_CHECK;
 
 /* Jobs of a state, newest first for finished ones, next in turn first else; at
- * most `n` from `offset` on. Jobs are owned by the callback, the array is not.
+ * most `n` from `offset` on, fewer when they are large. Jobs are owned by the
+ * callback, the array is not.
  * An id without a hash is passed over. n_seen is the number of ids read (0:
  * the end). */
 typedef void (*admin_jobs_fn)(void *ctx, enum hs_err err, const char *text,

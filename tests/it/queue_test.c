@@ -352,7 +352,123 @@ take_hands_out_poison(void **state)
 	      "failedReason");
 }
 
+/* A key of Redis that is no hash under the id of a job. */
+static void
+break_job(const char *key)
+{
+	REDIS("DEL", key);
+	REDIS("SET", key, "no hash");
+}
+
+static void
+take_forgets_what_is_no_job(void **state)
+{
+	(void)state;
+	add(item("a"));
+	add(item("broken"));
+	add(item("c"));
+	break_job("bull:sync:broken");
+	REDIS("DEL", "bull:sync:events");
+	assert_int_equal(take(2), 2);
+	assert_string_equal(got.jobs[0]->id, "a");
+	assert_string_equal(got.jobs[1]->id, "c");
+	CHECK("[ c a ]", "LRANGE", "bull:sync:active", "0", "-1");
+	CHECK("0", "EXISTS", "bull:sync:broken:lock");
+	check_events("active jobId=a prev=waiting; "
+		     "removed jobId=broken prev=active; "
+		     "active jobId=c prev=waiting");
+}
+
+static void
+promotion_loses_nobody(void **state)
+{
+	const char *const ids[] = { "a", "broken", "c" };
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct add_item late = item(ids[i]);
+		late.options.delay_ms = 100;
+		add(late);
+	}
+	break_job("bull:sync:broken");
+	REDIS("DEL", "bull:sync:events");
+	now += 100;
+	assert_int_equal(take(3), 2);
+	assert_string_equal(got.jobs[1]->id, "c");
+	CHECK("0", "EXISTS", "bull:sync:delayed", "bull:sync:wait");
+	check_events("waiting jobId=a prev=delayed; "
+		     "removed jobId=broken prev=delayed; "
+		     "waiting jobId=c prev=delayed; "
+		     "active jobId=a prev=waiting; "
+		     "active jobId=c prev=waiting");
+
+	/* what is refused for one leaves the others where they are */
+	struct add_item late = item("d");
+	late.options.delay_ms = 100;
+	add(late);
+	late.options.priority = 1;
+	late.id = span_text("e");
+	add(late);
+	late.id = span_text("f");
+	add(late);
+	REDIS("SET", "bull:sync:pc", "no number");
+	now += 100;
+	assert_int_equal(try_take(3), HS_PROTOCOL);
+	CHECK("[ d ]", "LRANGE", "bull:sync:wait", "0", "-1");
+	CHECK("[ e f ]", "ZRANGE", "bull:sync:delayed", "0", "-1");
+}
+
+static void
+take_counts_odd_counters_anew(void **state)
+{
+	(void)state;
+	add(item("a"));
+	REDIS("HSET", "bull:sync:a", "ats", "1.5");
+	take_one("a");
+	assert_int_equal(got.jobs[0]->started, 1);
+}
+
+static void
+grow_job(const char *key)
+{
+	REDIS("EVAL",
+	      "return redis.call('HSET', KEYS[1], 'data', "
+	      "'\"' .. string.rep('x', 20 * 1024 * 1024) .. '\"')",
+	      "1", key);
+}
+
+static void
+large_jobs_come_in_parts(void **state)
+{
+	(void)state;
+	add(item("a"));
+	add(item("b"));
+	add(item("c"));
+	grow_job("bull:sync:a");
+	grow_job("bull:sync:b");
+	grow_job("bull:sync:c");
+	check_list(JOB_WAIT, 0, 3, "a b");
+	check_list(JOB_WAIT, 2, 3, "c");
+	assert_int_equal(take(3), 2);
+	assert_string_equal(got.jobs[1]->id, "b");
+	CHECK("[ 0 0 ]", "ZRANGE", "bull:sync:marker", "0", "-1", "WITHSCORES");
+	take_one("c");
+}
+
 /* ---- admin ---- */
+
+static void
+admin_looks_past_what_is_no_job(void **state)
+{
+	(void)state;
+	add(item("broken"));
+	add(item("b"));
+	break_job("bull:sync:broken");
+	check_list(JOB_WAIT, 0, 3, "b");
+	assert_int_equal(got.n_seen, 2);
+	count();
+	assert_int_equal(got.counts.n[JOB_WAIT], 2);
+	assert_int_equal(got.counts.oldest_waiting_ms, 0);
+}
 
 static void
 admin_looks(void **state)
@@ -544,6 +660,11 @@ main(void)
 		STORY(take_obeys_the_queue),
 		STORY(take_passes_over_old_markers),
 		STORY(take_hands_out_poison),
+		STORY(take_forgets_what_is_no_job),
+		STORY(promotion_loses_nobody),
+		STORY(take_counts_odd_counters_anew),
+		STORY(large_jobs_come_in_parts),
+		STORY(admin_looks_past_what_is_no_job),
 		STORY(admin_looks),
 		STORY(admin_lists_newest_first),
 		STORY(admin_retries),

@@ -98,6 +98,7 @@ enum hs_err try_add(struct add_item one);
 /* ---- take: the jobs are got.jobs until the next take, list or get ---- */
 
 size_t take(size_t n);
+enum hs_err try_take(size_t n);
 void take_one(const char *id);
 
 /* ---- finish ---- */

@@ -16,7 +16,10 @@ local function first_waiting()
 end
 
 local id = first_waiting()
-local oldest = id and redis.call('HGET', job_key(q, id), 'timestamp') or 0
+local oldest = id and redis.pcall('HGET', job_key(q, id), 'timestamp')
+if type(oldest) ~= 'string' then
+	oldest = 0 -- none, or no job
+end
 return {
 	redis.call('HEXISTS', q.meta, 'paused'),
 	oldest,

@@ -3,7 +3,8 @@
 -- KEYS  the queue's (include/queue.lua)
 -- ARGV  base, state, offset, n
 -- Returns an id and a hash (empty when there is none) for each job, newest
---       first for finished ones, next in turn first for the others
+--       first for finished ones, next in turn first for the others; fewer than n
+--       when they are large, at least one
 --- @include queue.lua
 
 local q = queue_declared(ARGV[1], '')
@@ -25,8 +26,14 @@ else
 end
 
 local result = {}
+local n_bytes = 0
 for _, id in ipairs(ids) do
+	local hash = redis.pcall('HGETALL', job_key(q, id))
 	result[#result + 1] = id
-	result[#result + 1] = redis.call('HGETALL', job_key(q, id))
+	result[#result + 1] = hash.err and {} or hash
+	n_bytes = n_bytes + job_bytes(hash)
+	if n_bytes >= REPLY_BYTES_MAX then
+		break
+	end
 end
 return result

@@ -35,7 +35,11 @@ local function recover(id)
 		or redis.call('EXISTS', key) == 0 then
 		return
 	end
-	local n = redis.call('HINCRBY', key, 'stc', 1)
+	local n = job_count(key, 'stc')
+	if not n then
+		queue_forget(q, id, 'active')
+		return
+	end
 	if n > max_stalled and not is_scheduled(key) then
 		redis.call('HSET', key, 'defa',
 			'job stalled more than allowable limit')

@@ -7,7 +7,8 @@
 --       the next delayed job (0 for none), 1 when paused or at its global
 --       concurrency, then for each job its id and its hash
 --
--- Stops early when nothing is left, or nothing more may be taken. A deferred
+-- Stops early when nothing is left, nothing more may be taken, or the jobs are
+-- large. An id whose key holds no hash is dropped on the way. A deferred
 -- failure (defa) is the taker's to see: such a job must be failed, not run.
 -- A scheduler's job (rjk) is handed out like any other; nothing here makes the
 -- next one: that step belongs right after the take, before the job runs.
@@ -48,17 +49,20 @@ local function count_for_limiter(key)
 	end
 end
 
+-- The job's hash, or nil for an id that names no job.
 local function take(id)
 	local key = job_key(q, id)
+	local fields = { 'processedOn', now }
+	if worker ~= '' then
+		fields[3], fields[4] = 'pb', worker
+	end
+	if type(redis.pcall('HSET', key, unpack(fields))) == 'table' then
+		return nil
+	end
 	count_for_limiter(key)
 	redis.call('SET', key .. ':lock', token, 'PX', lock_duration)
 	queue_event(q, 'active', 'jobId', id, 'prev', 'waiting')
-	if worker == '' then
-		redis.call('HSET', key, 'processedOn', now)
-	else
-		redis.call('HSET', key, 'processedOn', now, 'pb', worker)
-	end
-	redis.call('HINCRBY', key, 'ats', 1)
+	job_count(key, 'ats')
 	return redis.call('HGETALL', key)
 end
 
@@ -76,8 +80,8 @@ end
 ready_promote(q, now)
 
 local result = { 0, 0, 0 }
-local n_taken = 0
-while n_taken < n_wanted do
+local n_taken, n_bytes = 0, 0
+while n_taken < n_wanted and n_bytes < REPLY_BYTES_MAX do
 	result[1] = queue_limited_ms(q)
 	if result[1] > 0 then
 		break
@@ -91,9 +95,15 @@ while n_taken < n_wanted do
 		break
 	end
 	local hash = take(id)
-	n_taken = n_taken + 1
-	result[#result + 1] = id
-	result[#result + 1] = hash
+	if hash then
+		n_taken = n_taken + 1
+		n_bytes = n_bytes + job_bytes(hash)
+		result[#result + 1] = id
+		result[#result + 1] = hash
+	else
+		redis.call('LREM', q.active, 1, id)
+		queue_forget(q, id, 'active')
+	end
 end
 if n_taken > 0 then
 	chain()

@@ -13,6 +13,10 @@ local SUFFIXES = {
 	'limiter', 'stalled', 'stalled-check', 'repeat',
 }
 
+-- Jobs in one reply: many megabytes take longer than a deadline, and a reply over
+-- the client's ceiling costs the connection and every job in it.
+local REPLY_BYTES_MAX = 32 * 1024 * 1024
+
 -- The queue whose keys were declared.
 local function queue_declared(base, max_events)
 	local q = { base = base, default_max_events = max_events }
@@ -33,6 +37,27 @@ end
 
 local function job_key(q, id)
 	return q.base .. ':' .. id
+end
+
+-- One more in a job's counter. One that is no whole number is counted anew. nil
+-- when the key holds no hash: then the id names no job.
+local function job_count(key, field)
+	local n = redis.pcall('HINCRBY', key, field, 1)
+	if type(n) ~= 'table' then
+		return n
+	end
+	if type(redis.pcall('HSET', key, field, 1)) == 'table' then
+		return nil
+	end
+	return 1
+end
+
+local function job_bytes(hash)
+	local n = 0
+	for _, text in ipairs(hash) do
+		n = n + #text
+	end
+	return n
 end
 
 local function queue_settings(q)
@@ -137,6 +162,12 @@ end
 local function queue_event_capped(q, ...)
 	redis.call('XADD', q.events, 'MAXLEN', '~', queue_max_events(q), '*',
 		'event', ...)
+end
+
+-- An id whose key holds no hash: nobody could run, finish or show it. It has
+-- left `prev`, and the events say so.
+local function queue_forget(q, id, prev)
+	queue_event_capped(q, 'removed', 'jobId', id, 'prev', prev)
 end
 
 local function queue_trim_events(q)

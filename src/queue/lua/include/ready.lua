@@ -38,21 +38,29 @@ local function ready_delay(q, id, now, delay)
 	return due
 end
 
--- Moves delayed jobs whose time has come to the ready ones.
+local function ready_promote_one(q, id)
+	local key = job_key(q, id)
+	if type(redis.pcall('HSET', key, 'delay', 0)) == 'table' then
+		redis.call('ZREM', q.delayed, id)
+		queue_forget(q, id, 'delayed')
+		return
+	end
+	local priority = tonumber(redis.call('HGET', key, 'priority') or 0) or 0
+	ready_push(q, id, priority, false)
+	redis.call('ZREM', q.delayed, id)
+	queue_event(q, 'waiting', 'jobId', id, 'prev', 'delayed')
+end
+
+-- Moves delayed jobs whose time has come to the ready ones, each on its own: what
+-- Redis refuses for one must not lose those behind it.
 local function ready_promote(q, now)
 	local ids = redis.call('ZRANGEBYSCORE', q.delayed, 0,
 		(now + 1) * DUE_STEP - 1, 'LIMIT', 0, PROMOTE_MAX)
 	if #ids == 0 then
 		return
 	end
-	redis.call('ZREM', q.delayed, unpack(ids))
 	for _, id in ipairs(ids) do
-		local key = job_key(q, id)
-		local priority = tonumber(
-			redis.call('HGET', key, 'priority') or 0) or 0
-		ready_push(q, id, priority, false)
-		queue_event(q, 'waiting', 'jobId', id, 'prev', 'delayed')
-		redis.call('HSET', key, 'delay', 0)
+		ready_promote_one(q, id)
 	end
 	queue_wake(q)
 end
