@@ -701,7 +701,17 @@ front_free(struct front *front)
 void
 front_stop(struct front *front)
 {
+	struct list *idle = &front->lists[CONN_IDLE];
+	size_t n = 0;
 	acceptor_stop(front->acceptor);
+	list_each(node, idle)
+		n++;
+	/* each once: those that are answered at once come back to the end */
+	while (n-- > 0) {
+		struct conn *conn = list_owner(idle->next, struct conn, node);
+		conn_become(conn, CONN_IDLE);
+		peek(conn);
+	}
 }
 
 size_t

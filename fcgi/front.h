@@ -51,7 +51,8 @@ struct front *front_new(struct event_base *base,
 			const struct front_settings *settings);
 /* Closes all connections; calls that are not answered are forgotten. */
 void front_free(struct front *front);
-/* Takes what waits in the backlog, then no connection more. */
+/* Takes what waits in the backlog and what connections have sent so far, which
+ * are inside then or answered; then no connection more. */
 void front_stop(struct front *front);
 /* Requests of which we have seen a byte and sent no answer. */
 size_t front_n_inside(const struct front *front);

@@ -1,5 +1,6 @@
 /*
- * front: management records, which libfcgi answers.
+ * front: management records, which libfcgi answers, and requests that are there
+ * when it stops.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,6 +22,7 @@
 #include "tests/lib/fcgi_peer.h"
 
 #define MAX 65536
+#define MANY 100 /* more than one turn of the loop takes */
 #define PATIENCE_MS 10000
 
 static const char *const params[] = { "REQUEST_METHOD=POST", "REQUEST_URI=/x",
@@ -135,6 +137,37 @@ test_broken_management(void **state)
 	buf_fini(&bytes);
 }
 
+/* Nobody who has sent a request is left alone. */
+static void
+test_stop(void **state)
+{
+	struct buf bytes;
+	int fds[MANY];
+	(void)state;
+	buf_init(&bytes, MAX);
+	fcgi_peer_request(&bytes, 1, FCGI_PEER_KEEP, params, span_text(""));
+	fds[0] = open_peer();
+	assert_true(fcgi_peer_send(fds[0], buf_span(&bytes)));
+	run_until_called(1);
+	/* again on the same connection, and on many that wait, one of which
+	 * has said nothing and one only half */
+	assert_true(fcgi_peer_send(fds[0], buf_span(&bytes)));
+	for (size_t i = 1; i < MANY; i++) {
+		fds[i] = open_peer();
+		if (i == 1)
+			continue;
+		assert_true(fcgi_peer_send(
+			fds[i], span_of(bytes.data,
+					i == 2 ? bytes.len / 2 : bytes.len)));
+	}
+	front_stop(front);
+	assert_int_equal(n_calls, MANY - 1);
+	assert_int_equal(front_n_inside(front), 1);
+	for (size_t i = 0; i < MANY; i++)
+		close(fds[i]);
+	buf_fini(&bytes);
+}
+
 static int
 setup(void **state)
 {
@@ -147,11 +180,11 @@ setup(void **state)
 	listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (bind(listen_fd, (struct sockaddr *)&address, sizeof(address)) !=
 		    0 ||
-	    listen(listen_fd, 16) != 0)
+	    listen(listen_fd, MANY) != 0)
 		return -1;
 	const struct front_settings settings = {
 		.listen_fd = listen_fd,
-		.max_connections = 16,
+		.max_connections = MANY,
 		.request_timeout_ms = PATIENCE_MS,
 		.fn = on_call,
 		.limit = limit,
@@ -186,6 +219,7 @@ main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_broken_management, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_stop, setup, teardown),
 	};
 	log_set_sink(swallow);
 	return cmocka_run_group_tests_name("front", tests, NULL, NULL);
