@@ -425,6 +425,8 @@ verdict_of(enum outcome_step step, struct outcome outcome)
 	switch (outcome.effect) {
 	case OUTCOME_FINE:
 		break;
+	case OUTCOME_BROKEN:
+		return GATE_SAYS_BROKEN;
 	case OUTCOME_TROUBLE:
 	case OUTCOME_PAUSE:
 		return GATE_SAYS_TROUBLE;
@@ -513,12 +515,12 @@ on_answer(void *ctx, const struct http_answer *answer)
 	bool is_believed;
 
 	attempt->transfer = NULL;
-	is_believed = gate_report(&attempt->ticket, verdict_of(step, outcome),
-				  now_ms);
 	if (outcome.effect == OUTCOME_PAUSE && answer->retry_after_ms > 0) {
 		retry_after_ms = answer->retry_after_ms;
 		gate_pause(gate, retry_after_ms, now_ms);
 	}
+	is_believed = gate_report(&attempt->ticket, verdict_of(step, outcome),
+				  attempt->job->id_bytes, now_ms);
 	gate_leave(&attempt->ticket);
 
 	switch (outcome.kind) {
@@ -534,6 +536,10 @@ on_answer(void *ctx, const struct http_answer *answer)
 		gone(attempt, gate, is_believed, answer->status);
 		return;
 	case OUTCOME_RETRY:
+		if (!is_believed) { /* an outage costs no attempt */
+			end_postponed(attempt, gate);
+			return;
+		}
 		note_reason(attempt, answer);
 		end_retry(attempt, retry_after_ms);
 		return;

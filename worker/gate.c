@@ -8,7 +8,17 @@
  * fetch finds its object. A mass deletion in the source looks the same: then
  * the operator raises the limit.
  *
- * Known limit: state is per process; each worker learns on its own.
+ * Why an outage shuts it: three attempts of a job are over in seconds, an outage
+ * is not. One job in trouble says nothing of the service: the job may be at
+ * fault, and must use up its attempts and fail. So jobs are counted, each once:
+ * when OUTAGE_JOBS different ones in a row met trouble and no request did well
+ * in between, it is the service, and whoever meets trouble from then on, the
+ * last of these included, is postponed instead of burning an attempt. A 500 is
+ * not counted: it is what a service says that broke over one object, and many
+ * such objects must not hold up the others.
+ *
+ * Known limits: state is per process; each worker learns on its own. A queue
+ * with fewer jobs than OUTAGE_JOBS does not show an outage.
  */
 #include "worker/gate.h"
 
@@ -23,6 +33,9 @@
 
 #define PAUSE_MIN_MS 60000   /* first pause before a probe: a minute */
 #define PAUSE_MAX_MS 300000  /* ... doubling up to five */
+#define OUTAGE_MIN_MS 5000   /* it may be back soon */
+#define OUTAGE_MAX_MS 60000  /* ... and must not be missed for long */
+#define OUTAGE_JOBS 5        /* Envoy's consecutive_gateway_failure */
 #define PROBING_WAIT_MS 5000 /* a probe is answered by then, mostly */
 #define JITTER_MIN_MS 50
 #define STORM_MS 10000
@@ -38,7 +51,9 @@ struct gate {
 	int64_t open_due_ms; /* while cause is not GATE_OPEN */
 	int64_t pause_ms;    /* the present pause, for growing */
 	bool is_probing;
-	int64_t n_gone; /* in a row */
+	int64_t n_gone;                   /* in a row */
+	struct buf troubled[OUTAGE_JOBS]; /* ids of jobs, in a row */
+	size_t n_troubled;
 	struct log_storm storm;
 };
 
@@ -52,6 +67,8 @@ gate_new(const char *name, int64_t concurrency, int64_t gone_limit)
 	gate->window = gate->concurrency;
 	gate->gone_limit = gone_limit;
 	list_init(&gate->line);
+	for (size_t i = 0; i < OUTAGE_JOBS; i++)
+		buf_init(&gate->troubled[i], BOUNDS_JOB_ID_BYTES);
 	return gate;
 }
 
@@ -61,6 +78,8 @@ gate_free(struct gate *gate)
 	if (!gate)
 		return;
 	log_assert(list_is_empty(&gate->line) && gate->n_inside == 0);
+	for (size_t i = 0; i < OUTAGE_JOBS; i++)
+		buf_fini(&gate->troubled[i]);
 	free(gate);
 }
 
@@ -88,6 +107,9 @@ gate_cause_text(enum gate_cause cause)
 		break;
 	case GATE_RETRY_AFTER:
 		return "it asked for a pause (Retry-After)";
+	case GATE_OUTAGE:
+		return "several jobs in a row got no answer from it, or 429, "
+		       "502, 503 or 504";
 	case GATE_DENIED:
 		return "it refuses our credentials or its certificate is not "
 		       "trusted";
@@ -106,8 +128,10 @@ gate_open(struct gate *gate)
 	if (gate->cause != GATE_RETRY_AFTER)
 		log_notice("gate open again service=%s", gate->name);
 	gate->cause = GATE_OPEN;
+	gate->open_due_ms = 0;
 	gate->is_probing = false;
 	gate->n_gone = 0;
+	gate->n_troubled = 0;
 	gate->pause_ms = 0;
 	gate->window = 1;
 }
@@ -116,19 +140,28 @@ static void
 gate_shut(struct gate *gate, enum gate_cause cause, int64_t now_ms)
 {
 	const bool is_new = gate->cause != cause;
+	const bool is_outage = cause == GATE_OUTAGE;
+	const int64_t max_ms = is_outage ? OUTAGE_MAX_MS : PAUSE_MAX_MS;
+	int64_t due_ms;
 	char text[32];
 
 	if (is_new || gate->pause_ms <= 0)
-		gate->pause_ms = PAUSE_MIN_MS;
-	else if (gate->pause_ms < PAUSE_MAX_MS / 2)
+		gate->pause_ms = is_outage ? OUTAGE_MIN_MS : PAUSE_MIN_MS;
+	else if (gate->pause_ms < max_ms / 2)
 		gate->pause_ms *= 2;
 	else
-		gate->pause_ms = PAUSE_MAX_MS;
+		gate->pause_ms = max_ms;
+	/* what the service asked for is never cut short; and at first it knows
+	 * better than we how long an outage lasts */
+	due_ms = now_ms + gate->pause_ms;
+	if (gate->open_due_ms < due_ms &&
+	    !(is_outage && is_new && gate->open_due_ms > now_ms))
+		gate->open_due_ms = due_ms;
 	gate->cause = cause;
 	gate->is_probing = false;
-	gate->open_due_ms = now_ms + gate->pause_ms;
+	gate->n_troubled = 0;
 
-	num_duration_text(gate->pause_ms, text, sizeof(text));
+	num_duration_text(gate->open_due_ms - now_ms, text, sizeof(text));
 	if (!is_new)
 		log_warn("gate stays shut service=%s next_probe=%s "
 			 "reason=\"%s\"",
@@ -140,6 +173,9 @@ gate_shut(struct gate *gate, enum gate_cause cause, int64_t now_ms)
 			"right? nothing more is deleted until a fetch finds "
 			"its object (limit: services.%s.gone_limit)\"",
 			gate->name, text, gate->n_gone, gate->name, gate->name);
+	else if (is_outage) /* nobody need act: it opens by itself */
+		log_warn("gate shut service=%s next_probe=%s reason=\"%s\"",
+			 gate->name, text, gate_cause_text(cause));
 	else
 		log_error("gate shut service=%s next_probe=%s reason=\"%s\"",
 			  gate->name, text, gate_cause_text(cause));
@@ -163,7 +199,7 @@ gate_pause(struct gate *gate, int64_t pause_ms, int64_t now_ms)
 		return;
 	if (pause_ms > BOUNDS_RETRY_AFTER_MS)
 		pause_ms = BOUNDS_RETRY_AFTER_MS;
-	if (gate->cause == GATE_DENIED || gate->cause == GATE_GONE) {
+	if (gate->cause != GATE_OPEN && gate->cause != GATE_RETRY_AFTER) {
 		/* a probe decides there; it must not come before this time */
 		if (gate->open_due_ms < now_ms + pause_ms)
 			gate->open_due_ms = now_ms + pause_ms;
@@ -269,15 +305,38 @@ gate_next(struct gate *gate, int64_t now_ms, enum gate_answer *answer)
 
 /* ---- what was learned inside ---- */
 
+/* One more job in trouble. */
+static void
+count_trouble(struct gate *gate, struct span job_id, int64_t now_ms)
+{
+	struct buf *id = &gate->troubled[gate->n_troubled];
+
+	for (size_t i = 0; i < gate->n_troubled; i++)
+		if (span_equal(buf_span(&gate->troubled[i]), job_id))
+			return;
+	buf_reset(id);
+	if (buf_add_span(id, job_id))
+		return; /* no id of a job is that long */
+	if (++gate->n_troubled == OUTAGE_JOBS)
+		gate_shut(gate, GATE_OUTAGE, now_ms);
+}
+
 bool
 gate_report(struct gate_ticket *ticket, enum gate_verdict verdict,
-	    int64_t now_ms)
+	    struct span job_id, int64_t now_ms)
 {
 	struct gate *gate = ticket->gate;
-	const bool is_probe = ticket->is_probe;
+	/* another may have opened the gate meanwhile */
+	bool is_probe = ticket->is_probe && gate->is_probing;
 
 	log_assert(gate && ticket->is_inside);
 	ticket->is_probe = false;
+	/* somebody is at home again, probe or not */
+	if (gate->cause == GATE_OUTAGE && verdict != GATE_SAYS_TROUBLE &&
+	    verdict != GATE_SAYS_DENIED) {
+		gate_open(gate);
+		is_probe = false;
+	}
 	switch (verdict) {
 	case GATE_SAYS_DENIED:
 		/* of many under way only the first tells us something new */
@@ -309,11 +368,19 @@ gate_report(struct gate_ticket *ticket, enum gate_verdict verdict,
 		else if (is_probe)
 			gate_open(gate);
 		break;
+	case GATE_SAYS_BROKEN:
+		if (is_probe)
+			gate_shut(gate, gate->cause, now_ms);
+		return true;
 	case GATE_SAYS_TROUBLE:
 		if (is_probe) /* proves nothing either way */
 			gate_shut(gate, gate->cause, now_ms);
-		return true;
+		else if (gate->cause == GATE_OPEN ||
+			 gate->cause == GATE_RETRY_AFTER)
+			count_trouble(gate, job_id, now_ms);
+		return gate->cause != GATE_OUTAGE;
 	}
+	gate->n_troubled = 0;
 	if (gate->window < gate->concurrency)
 		gate->window++;
 	return true;

@@ -4,12 +4,14 @@
  *
  * A gate is open, or paused until a time. What paused it decides what happens
  * then: after a Retry-After it is simply open; after a refusal of our
- * credentials, or too many `gone` in a row, one request is let through as a
- * probe, and only its success opens the gate; else the pause grows (60 s to
- * 5 min). After reopening, the requests at once grow from one.
+ * credentials, too many `gone` in a row, or an outage, one request is let
+ * through as a probe, and only its success opens the gate; else the pause grows
+ * (60 s to 5 min; in an outage 5 s to 1 min). After reopening, the requests at
+ * once grow from one.
  *
  *	OPEN --- Retry-After ---> PAUSED (RETRY_AFTER) --- time ---> OPEN
- *	OPEN --- 401, 403, TLS -> PAUSED (DENIED) --- time ---> probe --+-> OPEN
+ *	OPEN --- n in trouble --> PAUSED (OUTAGE) --- time ---> probe --+-> OPEN
+ *	OPEN --- 401, 403, TLS -> PAUSED (DENIED) --- time ---> probe --+
  *	OPEN --- n gone --------> PAUSED (GONE) ----- time ---> probe --+
  *	               PAUSED, longer <--- probe fails or says nothing -+
  *
@@ -22,11 +24,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/list.h"
 
 enum gate_cause {
 	GATE_OPEN,
 	GATE_RETRY_AFTER,
+	GATE_OUTAGE,
 	GATE_DENIED,
 	GATE_GONE,
 };
@@ -41,7 +45,8 @@ enum gate_verdict {
 	GATE_SAYS_FOUND,   /* a fetch found its object */
 	GATE_SAYS_GONE,    /* a fetch did not */
 	GATE_SAYS_FINE,    /* another answer of a working service */
-	GATE_SAYS_TROUBLE, /* no answer, or 5xx */
+	GATE_SAYS_BROKEN,  /* 500 and the like: it may be the request's fault */
+	GATE_SAYS_TROUBLE, /* no answer, or nobody at home: 503 and the like */
 	GATE_SAYS_DENIED,  /* credentials or certificate */
 };
 
@@ -72,12 +77,14 @@ void gate_leave(struct gate_ticket *ticket);
 struct gate_ticket *gate_next(struct gate *gate, int64_t now_ms,
 			      enum gate_answer *answer);
 
-/* What became of the request of a ticket that is inside. For GATE_SAYS_GONE:
- * true when the gone branch may run; false: the job must be postponed, it is
- * not believed. Else true. */
+/* What became of the request of a ticket that is inside. false: it is not the
+ * job's affair but the service's (a `gone` that is not believed, trouble in an
+ * outage), and the job must be postponed. job_id tells the jobs in trouble
+ * apart. */
 bool gate_report(struct gate_ticket *ticket, enum gate_verdict verdict,
-		 int64_t now_ms);
-/* The service asked to be left alone for that long. */
+		 struct span job_id, int64_t now_ms);
+/* The service asked to be left alone for that long: to be told before the
+ * report of the same answer. */
 void gate_pause(struct gate *gate, int64_t pause_ms, int64_t now_ms);
 
 /* Would a request be sent away now? (So that a job need not fetch what it

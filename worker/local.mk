@@ -50,6 +50,7 @@ tests_unit_stats_test_LDADD = $(worker_test_libs)
 endif
 
 worker_stories = \
+	tests/it/outage.sh \
 	tests/it/worker.sh \
 	tests/it/worker_stop.sh \
 	tests/it/worker_try.sh

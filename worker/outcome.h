@@ -21,8 +21,9 @@ enum outcome_kind {
 	OUTCOME_GONE, /* the source no longer has the object */
 };
 
-enum outcome_effect {               /* what the service's gate learns of it */
-		      OUTCOME_FINE, /* the service works */
+enum outcome_effect {                 /* what the service's gate learns of it */
+		      OUTCOME_FINE,   /* the service works */
+		      OUTCOME_BROKEN, /* it broke, maybe over this request */
 		      OUTCOME_TROUBLE, /* it does not, just now */
 		      OUTCOME_PAUSE, /* the same, and Retry-After is believed */
 		      OUTCOME_DENIED, /* it refuses all of us: gate shuts */

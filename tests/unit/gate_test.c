@@ -31,18 +31,31 @@ quiet(void **state)
 	return 0;
 }
 
-/* One request through the gate, with this verdict. */
 static bool
-pass(struct gate *gate, bool is_fetch, enum gate_verdict verdict, int64_t now)
+report(struct gate_ticket *ticket, enum gate_verdict verdict, int64_t now)
+{
+	return gate_report(ticket, verdict, span_text("one"), now);
+}
+
+/* One request of this job through the gate, with this verdict. */
+static bool
+pass_job(struct gate *gate, const char *job_id, bool is_fetch,
+	 enum gate_verdict verdict, int64_t now)
 {
 	struct gate_ticket ticket;
 	bool is_believed;
 
 	gate_ticket_init(&ticket);
 	assert_int_equal(gate_enter(gate, &ticket, is_fetch, now), GATE_GO);
-	is_believed = gate_report(&ticket, verdict, now);
+	is_believed = gate_report(&ticket, verdict, span_text(job_id), now);
 	gate_leave(&ticket);
 	return is_believed;
+}
+
+static bool
+pass(struct gate *gate, bool is_fetch, enum gate_verdict verdict, int64_t now)
+{
+	return pass_job(gate, "one", is_fetch, verdict, now);
 }
 
 static void
@@ -174,7 +187,7 @@ gone_of_those_inside_is_not_believed(void **state)
 				 GATE_GO);
 	}
 	for (int i = 0; i < 10; i++) {
-		n_believed += gate_report(&tickets[i], GATE_SAYS_GONE, 0);
+		n_believed += report(&tickets[i], GATE_SAYS_GONE, 0);
 		gate_leave(&tickets[i]);
 	}
 	assert_int_equal(n_believed, 2);
@@ -199,12 +212,12 @@ one_probe_at_a_time_opens_it(void **state)
 	assert_int_equal(gate_enter(gate, &probe, true, now), GATE_GO);
 	assert_int_equal(gate_enter(gate, &other, true, now), GATE_SHUT);
 	/* the probe is gone as well: not believed, and the pause grows */
-	assert_false(gate_report(&probe, GATE_SAYS_GONE, now));
+	assert_false(report(&probe, GATE_SAYS_GONE, now));
 	gate_leave(&probe);
 	assert_true(gate_is_shut(gate, true, now + 2 * MINUTE_MS - 1));
 	now += 2 * MINUTE_MS;
 	assert_int_equal(gate_enter(gate, &probe, true, now), GATE_GO);
-	assert_true(gate_report(&probe, GATE_SAYS_FOUND, now));
+	assert_true(report(&probe, GATE_SAYS_FOUND, now));
 	gate_leave(&probe);
 	assert_int_equal(gate_cause(gate), GATE_OPEN);
 	assert_int_equal(gate_enter(gate, &other, false, now), GATE_GO);
@@ -285,7 +298,7 @@ concurrency_opens_slowly_after_trouble(void **state)
 	assert_int_equal(gate_enter(gate, &a, false, MINUTE_MS), GATE_GO);
 	assert_int_equal(gate_enter(gate, &b, false, MINUTE_MS), GATE_GO);
 	assert_int_equal(gate_enter(gate, &c, false, MINUTE_MS), GATE_WAIT);
-	gate_report(&a, GATE_SAYS_FINE, MINUTE_MS);
+	report(&a, GATE_SAYS_FINE, MINUTE_MS);
 	gate_leave(&a);
 	assert_ptr_equal(gate_next(gate, MINUTE_MS, &answer), &c);
 	gate_leave(&b);
@@ -302,6 +315,162 @@ a_limit_of_nought_never_shuts(void **state)
 	for (int i = 0; i < 1000; i++)
 		assert_true(pass(gate, true, GATE_SAYS_GONE, 0));
 	assert_int_equal(gate_cause(gate), GATE_OPEN);
+	gate_free(gate);
+}
+
+/* Five jobs in a row meet trouble; the fifth is the service's. */
+static void
+begin_outage(struct gate *gate, int64_t now)
+{
+	static const char *const ids[] = { "a", "b", "c", "d", "e" };
+
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(
+			pass_job(gate, ids[i], false, GATE_SAYS_TROUBLE, now),
+			i < 4);
+	assert_int_equal(gate_cause(gate), GATE_OUTAGE);
+}
+
+static void
+trouble_of_one_job_is_the_jobs(void **state)
+{
+	struct gate *gate = gate_new("erp", 10, 20);
+
+	(void)state;
+	/* four jobs that always fail: each burns its attempts */
+	for (int i = 0; i < 12; i++)
+		assert_true(pass_job(gate,
+				     i % 4 == 0   ? "a"
+				     : i % 4 == 1 ? "b"
+				     : i % 4 == 2 ? "c"
+						  : "d",
+				     false, GATE_SAYS_TROUBLE, i));
+	assert_int_equal(gate_cause(gate), GATE_OPEN);
+	/* one request that does well, and the count starts anew */
+	assert_true(pass_job(gate, "e", false, GATE_SAYS_FINE, 20));
+	assert_true(pass_job(gate, "f", false, GATE_SAYS_TROUBLE, 21));
+	assert_int_equal(gate_cause(gate), GATE_OPEN);
+	/* a 500 is about one object */
+	for (int i = 0; i < 20; i++) {
+		const char id[] = { (char)('A' + i), '\0' };
+
+		assert_true(pass_job(gate, id, false, GATE_SAYS_BROKEN, 30));
+	}
+	assert_int_equal(gate_cause(gate), GATE_OPEN);
+	gate_free(gate);
+}
+
+static void
+trouble_of_many_jobs_is_an_outage(void **state)
+{
+	struct gate *gate = gate_new("erp", 10, 20);
+	struct gate_ticket inside[2], probe, other;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		gate_ticket_init(&inside[i]);
+		assert_int_equal(gate_enter(gate, &inside[i], false, 0),
+				 GATE_GO);
+	}
+	gate_ticket_init(&probe);
+	gate_ticket_init(&other);
+	begin_outage(gate, 0);
+	/* it will be back without anybody */
+	assert_int_equal(n_errors, 0);
+	/* those under way are excused, and prolong nothing */
+	assert_false(report(&inside[0], GATE_SAYS_TROUBLE, 4000));
+	gate_leave(&inside[0]);
+	assert_int_equal(gate_enter(gate, &other, true, 4999), GATE_SHUT);
+	/* one probe at a time, excused as well */
+	assert_int_equal(gate_enter(gate, &probe, false, 5000), GATE_GO);
+	assert_int_equal(gate_enter(gate, &other, true, 5000), GATE_SHUT);
+	assert_false(report(&probe, GATE_SAYS_TROUBLE, 6000));
+	gate_leave(&probe);
+	assert_true(gate_is_shut(gate, false, 15999));
+	assert_int_equal(gate_enter(gate, &probe, false, 16000), GATE_GO);
+	assert_true(report(&probe, GATE_SAYS_FINE, 16000));
+	gate_leave(&probe);
+	assert_int_equal(gate_cause(gate), GATE_OPEN);
+	/* an old answer does not shut it again */
+	assert_true(report(&inside[1], GATE_SAYS_TROUBLE, 16000));
+	gate_leave(&inside[1]);
+	assert_int_equal(gate_cause(gate), GATE_OPEN);
+	gate_free(gate);
+}
+
+static void
+an_outage_is_probed_every_minute(void **state)
+{
+	static const int64_t pauses_s[] = { 5, 10, 20, 40, 60, 60, 60 };
+	struct gate *gate = gate_new("erp", 10, 20);
+	int64_t now = 0;
+
+	(void)state;
+	begin_outage(gate, now);
+	for (size_t i = 0; i < sizeof(pauses_s) / sizeof(pauses_s[0]); i++) {
+		now += pauses_s[i] * 1000;
+		assert_true(gate_is_shut(gate, false, now - 1));
+		assert_false(gate_is_shut(gate, false, now));
+		assert_false(pass(gate, false, GATE_SAYS_TROUBLE, now));
+	}
+	/* any answer of somebody at home opens it, and shuts it not at once */
+	assert_true(pass(gate, true, GATE_SAYS_BROKEN, now + MINUTE_MS));
+	assert_int_equal(gate_cause(gate), GATE_OPEN);
+	begin_outage(gate, now + MINUTE_MS);
+	assert_false(gate_is_shut(gate, false, now + MINUTE_MS + 5000));
+	gate_free(gate);
+}
+
+static void
+an_outage_heeds_retry_after(void **state)
+{
+	struct gate *gate = gate_new("erp", 10, 20);
+	struct gate_ticket tickets[5];
+	char id[2] = "a";
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		gate_ticket_init(&tickets[i]);
+		assert_int_equal(gate_enter(gate, &tickets[i], false, 0),
+				 GATE_GO);
+	}
+	for (int i = 0; i < 5; i++) {
+		id[0] = (char)('a' + i);
+		gate_pause(gate, 1000, 0);
+		gate_report(&tickets[i], GATE_SAYS_TROUBLE, span_text(id), 0);
+		gate_leave(&tickets[i]);
+	}
+	assert_int_equal(gate_cause(gate), GATE_OUTAGE);
+	assert_true(gate_is_shut(gate, false, 999));
+	assert_int_equal(gate_enter(gate, &tickets[0], false, 1000), GATE_GO);
+	/* not before the time the probe is told, though that is long */
+	gate_pause(gate, 10 * MINUTE_MS, 1000);
+	assert_false(report(&tickets[0], GATE_SAYS_TROUBLE, 1000));
+	gate_leave(&tickets[0]);
+	assert_true(gate_is_shut(gate, false, 10 * MINUTE_MS + 999));
+	assert_false(gate_is_shut(gate, false, 10 * MINUTE_MS + 1000));
+	gate_free(gate);
+}
+
+static void
+a_late_probe_says_nothing_of_an_open_gate(void **state)
+{
+	struct gate *gate = gate_new("crm", 10, 1);
+	struct gate_ticket before, probe;
+
+	(void)state;
+	gate_ticket_init(&before);
+	gate_ticket_init(&probe);
+	assert_int_equal(gate_enter(gate, &before, true, 0), GATE_GO);
+	pass(gate, true, GATE_SAYS_GONE, 0);
+	assert_int_equal(gate_enter(gate, &probe, true, MINUTE_MS), GATE_GO);
+	assert_true(report(&before, GATE_SAYS_FOUND, MINUTE_MS));
+	assert_int_equal(gate_cause(gate), GATE_OPEN);
+	assert_true(report(&probe, GATE_SAYS_TROUBLE, MINUTE_MS));
+	assert_int_equal(gate_cause(gate), GATE_OPEN);
+	assert_false(gate_is_shut(gate, true, MINUTE_MS));
+	gate_leave(&before);
+	gate_leave(&probe);
 	gate_free(gate);
 }
 
@@ -323,6 +492,11 @@ main(void)
 		TEST(denied_shuts_it_until_a_probe_is_taken),
 		TEST(concurrency_opens_slowly_after_trouble),
 		TEST(a_limit_of_nought_never_shuts),
+		TEST(trouble_of_one_job_is_the_jobs),
+		TEST(trouble_of_many_jobs_is_an_outage),
+		TEST(an_outage_is_probed_every_minute),
+		TEST(an_outage_heeds_retry_after),
+		TEST(a_late_probe_says_nothing_of_an_open_gate),
 	};
 	return cmocka_run_group_tests_name("gate", tests, NULL, NULL);
 }
