@@ -119,13 +119,14 @@ tap_findings()
 		eval "tap_pid=\$pid_$tap_name"
 		[ -z "$tap_pid" ] || stage_stop "$tap_name" || :
 	done
-	grep -l -E '^==[0-9]+==|(Address|Leak|Thread)Sanitizer|runtime error:' \
-		"$stage"/*.log
+	grep -E '^==[0-9]+==|(Address|Leak|Thread)Sanitizer|runtime error:' \
+		"$stage"/*.log >"$stage/findings"
 }
 
 the_end()
 {
 	check 'nobody complains of our memory or threads' fails tap_findings
+	head -n 40 "$stage/findings" | sed "s|^$stage/|#   |"
 	echo "1..$tap_n"
 	exit "$tap_failed"
 }
