@@ -159,6 +159,9 @@ read_file(const struct reader *reader)
 	struct buf text;
 	buf_init(&text, BOUNDS_CONF_FILE_BYTES);
 	enum hs_err err = file_read(reader->path, &text);
+	/* libconfig wants one behind a comment */
+	if (err == HS_OK && text.len > 0 && text.data[text.len - 1] != '\n')
+		err = buf_add_byte(&text, '\n');
 	if (err != HS_OK) {
 		finding_error(reader->findings, reader->path, NULL,
 			      err == HS_TOO_BIG ? "is over 1 MiB (%s)"

@@ -92,10 +92,17 @@ refuse(struct scan *scan, const struct place *place, const char *fmt, ...)
 }
 
 static void
-skip_comment(struct place *place)
+skip_comment(struct scan *scan, struct place *place)
 {
 	while (place->at < place->end && *place->at != '\n')
 		place->at++;
+	if (place->at < place->end)
+		return;
+	free(scan->name);
+	scan->name = NULL;
+	refuse(scan, place,
+	       "the last line is a comment without a line end, which "
+	       "libconfig cannot read: put a new line behind it");
 }
 
 static void
@@ -278,7 +285,7 @@ scan_file(struct scan *scan, struct span text, const char *path, unsigned depth)
 		unsigned char next =
 			place.end - place.at > 1 ? place.at[1] : '\0';
 		if (c == '#' || (c == '/' && next == '/')) {
-			skip_comment(&place);
+			skip_comment(scan, &place);
 		} else if (c == '/' && next == '*') {
 			skip_block_comment(scan, &place);
 		} else if (c == '"') {

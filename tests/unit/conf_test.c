@@ -443,11 +443,32 @@ reads_includes(void **state)
 	put_file("more.conf", "\n2fast = 1;\n", 0644);
 	assert_error("more.conf:2: syntax error here or just before: "
 		     "2fast = 1; (a name starts with a letter)");
+	/* libconfig would call it a syntax error */
+	put_file("more.conf", "concurrency = 5;\n# the end", 0644);
+	assert_error("more.conf:2: worker: the last line is a comment without "
+		     "a line end");
 	put_conf("@include \"none.conf\"\n");
 	assert_error("hooksync.conf:1: @include \"none.conf\": cannot read "
 		     "none.conf: not found");
 	put_conf("@include \"hooksync.conf\"\n");
 	assert_error("more than 9 files deep");
+}
+
+/* Not every editor ends the last line. */
+static void
+needs_no_last_line_end(void **state)
+{
+	static const char *const texts[] = {
+		"# nothing", "// nothing", "queue = { attempts = 5; }; # five",
+		"queue = { attempts = 5; };"
+	};
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		put_conf(texts[i]);
+		struct conf *conf = load();
+		assert_int_equal(conf->queue.attempts, i < 2 ? 3 : 5);
+		conf_unref(conf);
+	}
 }
 
 static void
@@ -1204,6 +1225,7 @@ main(void)
 		CASE(later_wins),
 		CASE(merges_key_by_key),
 		CASE(reads_includes),
+		CASE(needs_no_last_line_end),
 		CASE(env_names_follow_the_table),
 		CASE(env_is_checked),
 		CASE(flags_are_checked),
