@@ -17,6 +17,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -212,9 +213,25 @@ static void HS_PRINTF(2, 0)
 	errno = saved_errno;
 }
 
+/* A web server may start a FastCGI application with nothing open but
+ * descriptor 0 (FastCGI 1.0, 2.2). What is opened next would be standard error,
+ * and lines would go into it. */
+static void
+fill_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd < STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		(void)close(fd);
+}
+
 void
 log_open(const char *program, enum log_level lowest)
 {
+	fill_standard_descriptors();
 	program_name = program;
 	lowest_level = (int)lowest;
 	to_journal = stderr_is_journal();

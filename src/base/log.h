@@ -26,7 +26,9 @@ enum log_level {
 };
 
 /* The program's name in front of each line outside systemd (borrowed for
- * ever), and the lowest level that is written. Default: "hooksync", INFO. */
+ * ever), and the lowest level that is written. Default: "hooksync", INFO.
+ * Standard descriptors that are closed are opened, to nowhere: first call of a
+ * program. */
 void log_open(const char *program, enum log_level lowest);
 enum hs_err log_level_parse(const char *text,
 			    enum log_level *out) HS_MUST_CHECK;

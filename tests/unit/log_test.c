@@ -89,6 +89,28 @@ run_child(void (*fn)(void), char *out, size_t out_size)
 }
 
 static void
+open_without_descriptors(void)
+{
+	(void)close(STDIN_FILENO);
+	(void)close(STDOUT_FILENO);
+	(void)close(STDERR_FILENO);
+	log_open("test", LOG_LEVEL_INFO);
+	/* the next descriptor is not the one that lines go to */
+	_exit(dup(STDERR_FILENO) > STDERR_FILENO ? 0 : 1);
+}
+
+static void
+closed_descriptors_are_filled(void **state)
+{
+	char out[64];
+
+	(void)state;
+	assert_int_equal(run_child(open_without_descriptors, out, sizeof(out)),
+			 0);
+	assert_string_equal(out, "");
+}
+
+static void
 levels_have_names(void **state)
 {
 	(void)state;
@@ -319,6 +341,7 @@ main(void)
 		CASE(on_a_terminal_a_line_starts_with_its_level),
 		CASE(in_the_journal_a_line_starts_with_its_priority),
 		CASE(an_inherited_journal_stream_is_not_believed),
+		CASE(closed_descriptors_are_filled),
 		CASE(a_broken_invariant_names_itself),
 		CASE(a_storm_is_one_line_per_interval),
 	};
