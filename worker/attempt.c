@@ -9,6 +9,10 @@
  * A ticket is held for one request, not for the whole attempt: a slow map must
  * not keep a service's slot. The push's gate is looked at before the fetch, so
  * that a closed target does not make us ask the source for nothing.
+ *
+ * Whoever was stopped, or cut off from Redis, for longer than a lock lasts may
+ * hold an object that another worker has fetched and pushed anew since then.
+ * Nobody has told him yet, so he looks at the clock before each request.
  */
 #include "worker/attempt.h"
 
@@ -65,6 +69,7 @@ attempt_new(const struct attempt_env *env, struct job *job)
 	attempt->env = env;
 	attempt->job = job;
 	attempt->taken_us = clock_mono_us();
+	attempt->lock_due_ms = INT64_MAX;
 	buf_init(&attempt->end.value, BOUNDS_REASON_BYTES);
 	buf_init(&attempt->end.stack, BOUNDS_STACKTRACE_BYTES);
 	buf_init(&attempt->source, BOUNDS_HTTP_BODY_BYTES);
@@ -230,6 +235,11 @@ send_request(struct attempt *attempt)
 	struct request request;
 	enum hs_err err;
 
+	if (clock_mono_ms() >= attempt->lock_due_ms) {
+		buf_notef(&attempt->end.value, "its lock has run out");
+		end_with(attempt, FINISH_GIVE_BACK);
+		return;
+	}
 	request_init(&request);
 	err = build_request(attempt, &request);
 	if (!err) {
@@ -536,11 +546,12 @@ on_answer(void *ctx, const struct http_answer *answer)
 		gone(attempt, gate, is_believed, answer->status);
 		return;
 	case OUTCOME_RETRY:
+		note_reason(attempt, answer);
 		if (!is_believed) { /* an outage costs no attempt */
+			buf_notef(&attempt->end.value, "; ");
 			end_postponed(attempt, gate);
 			return;
 		}
-		note_reason(attempt, answer);
 		end_retry(attempt, retry_after_ms);
 		return;
 	case OUTCOME_FAIL:

@@ -19,6 +19,7 @@
  *	  v                                                               |
  *	PUSHING --done, retry, fail-------------------------------------->|
  *
+ *	before any request --lock run out: given back------------------> ENDED
  *	any but ENDED --attempt_cancel()--> CANCELLED (nobody hears of it)
  *	any but ENDED --attempt_give_back()--> ENDED (waits again)
  *
@@ -73,7 +74,8 @@ struct attempt {
 	/* the roster's */
 	struct list node;
 	struct list bucket_node;
-	bool is_lost; /* the lock is not ours any more */
+	int64_t lock_due_ms; /* monotonic: the lock is ours until then */
+	bool is_lost;        /* the lock is not ours any more */
 	bool is_told; /* a finish was sent and nobody knows if it arrived */
 	/* our own; to be read by others */
 	struct job *job;

@@ -16,6 +16,7 @@
 #include <event2/event.h>
 
 #include "base/bounds.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 #define STORM_MS 10000
@@ -26,8 +27,22 @@ struct lease {
 	struct settle *settle;
 	int64_t lock_duration_ms;
 	bool is_asking;
+	int64_t asked_ms; /* monotonic */
 	struct log_storm storm;
 };
+
+/* Those that were asked for: a job that was taken since has its own time. */
+static void
+note_renewed(const struct lease *lease, struct list *list)
+{
+	list_each(node, list) {
+		struct attempt *attempt = roster_attempt(node);
+
+		if (attempt->taken_us / 1000 < lease->asked_ms)
+			attempt->lock_due_ms =
+				lease->asked_ms + lease->lock_duration_ms;
+	}
+}
 
 static void
 on_extended(void *ctx, enum hs_err err, const char *text,
@@ -52,6 +67,7 @@ on_extended(void *ctx, enum hs_err err, const char *text,
 			settle_lost(lease->settle, attempt,
 				    "it could not be renewed");
 	}
+	note_renewed(lease, &lease->roster->active);
 }
 
 static size_t
@@ -84,6 +100,7 @@ lease_renew(struct lease *lease)
 	    finish_extend(roster->queue, roster->token, ids, n,
 			  lease->lock_duration_ms, on_extended, lease) == HS_OK)
 		lease->is_asking = true;
+	lease->asked_ms = clock_mono_ms();
 	free(ids);
 }
 

@@ -51,6 +51,7 @@ struct pump {
 	bool is_busy;    /* paused, or at the queue's own limit */
 	bool has_scheduler_warned;
 	size_t n_asked;    /* of the take under way; 0: none */
+	int64_t asked_ms;  /* monotonic: when it was sent */
 	int64_t due_at_ms; /* wall time of the next delayed job; 0: unknown */
 	uint64_t n_told_seen;
 	struct log_storm storm;
@@ -160,6 +161,8 @@ begin(struct pump *pump, struct job *job)
 	}
 	log_taken(pump, job);
 	attempt = attempt_new(pump->set.env, job);
+	attempt->lock_due_ms =
+		pump->asked_ms + pump->set.conf->worker.lock_duration_ms;
 	roster_add(&pump->roster, attempt);
 	if (pump->is_stopping) { /* the take was under way */
 		attempt_give_back(attempt);
@@ -216,6 +219,7 @@ take(struct pump *pump, size_t n_free)
 		return;
 	}
 	pump->n_asked = options.n;
+	pump->asked_ms = clock_mono_ms();
 	pump->set.slots->n_used += options.n;
 }
 

@@ -12,6 +12,8 @@ stage_conf
 cat >"$stage/conf.d/quick.conf" <<-'END'
 	worker = { lock_duration = "1s"; stalled_interval = "1s";
 	           shutdown_grace = "5s"; };
+	routes = { copy = { fetch = { service = "crm"; path = "/identities/{id}"; };
+	                    push  = { service = "erp"; path = "/copies/{id}"; }; }; };
 END
 stage_redis --appendonly yes --appendfsync always
 
@@ -24,6 +26,17 @@ invoice() # ID NUMBER
 pushes() # NUMBER
 {
 	mock_get log | grep -c "\"PUT\",\"path\":\"/erp/invoices/$1\""
+}
+
+fetches() # STATUS; of identity 9; 0: under way
+{
+	mock_get log | grep '"GET","path":"/crm/identities/9"' |
+		grep -c "\"status\":$1,"
+}
+
+was_copied() # N
+{
+	[ "$(mock_get log | grep -c '"PUT","path":"/erp/copies/9"')" -eq "$1" ]
 }
 
 n_lines() # PATTERN
@@ -112,6 +125,36 @@ becomes 'the job is completed' 10 'completed ' states_of f
 becomes 'and no lock is left' 5 '' rcli --raw keys '*:lock'
 is 'the target was asked once' "$(pushes 6)" 1
 is 'nothing was lost' "$(n_lines 'job lost')" "$jobs_lost"
+
+# A worker sleeps for longer than its lock, the fetched object in its hands;
+# another does the job anew meanwhile. The old object is not pushed over the new.
+stage_stop worker
+stage_worker
+crm_put 9 '{"fullName":"old","email":"o@example.com"}'
+mock_script '{"path":"/crm/identities/9","answers":[{"delay_ms":500}]}'
+job_add g copy '{"id":"9"}'
+becomes 'a job is fetched' 5 1 fetches 0
+kill -STOP "$pid_worker"
+sleeper=$pid_worker
+becomes 'the answer comes while the worker sleeps' 5 1 fetches 200
+crm_put 9 '{"fullName":"new","email":"n@example.com"}'
+becomes 'its lock runs out' 5 0 rcli exists "$queue:g:lock"
+mv "$stage/worker.log" "$stage/sleeper.log"
+stage_worker
+becomes 'another worker does the job' 20 'completed ' states_of g
+# Redis is slow to tell him, and he does not wait to be told
+kill -STOP "$pid_redis"
+kill -CONT "$sleeper"
+check 'nothing is pushed again' fails wait_for 1 fails was_copied 1
+kill -CONT "$pid_redis"
+check 'the first wakes up and lets go' wait_for 10 grep -q \
+	'\(lock\|job\) lost queue=sync job=g ' \
+	"$stage/sleeper.log"
+is 'the target has the new object' "$(erp_get copies/9)" \
+	'{"fullName":"new","email":"n@example.com"}'
+check 'and was asked once' was_copied 1
+stage_end "$sleeper" TERM 10
+is 'the sleeper ends in order' $? 0
 
 # Twenty at once, the worker killed in the middle, again and again.
 stage_stop worker

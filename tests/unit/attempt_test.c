@@ -610,6 +610,26 @@ what_runs_can_be_given_back_or_cancelled(void **state)
 }
 
 static void
+nothing_is_sent_once_the_lock_ran_out(void **state)
+{
+	struct attempt *attempt;
+
+	(void)state;
+	attempt = attempt_new(&w.env,
+			      job("only", "{\"id\":7,\"rawPayload\":1}", "0"));
+	w.attempts[w.n_attempts++] = attempt;
+	attempt->lock_due_ms = 1;
+	attempt_start(attempt);
+	ends(attempt, FINISH_GIVE_BACK, "lock");
+	assert_int_equal(w.n_ended, 1);
+	/* its slot is free, and a lock that lasts is no hindrance */
+	w.n_wanted++;
+	ends(run("only", "{\"id\":7,\"rawPayload\":1}"), FINISH_COMPLETED,
+	     "pushed");
+	assert_int_equal(w.n_seen, 1);
+}
+
+static void
 a_map_under_way_can_be_cancelled(void **state)
 {
 	struct attempt *attempt = start(job("look", "{\"id\":7}", "0"));
@@ -648,6 +668,7 @@ main(void)
 		TEST(too_many_gone_delete_nothing_more),
 		TEST(a_services_concurrency_is_kept),
 		TEST(what_runs_can_be_given_back_or_cancelled),
+		TEST(nothing_is_sent_once_the_lock_ran_out),
 		TEST(a_map_under_way_can_be_cancelled),
 	};
 	return cmocka_run_group_tests_name("attempt", tests, NULL, NULL);
