@@ -546,18 +546,17 @@ on_answer(void *ctx, const struct http_answer *answer)
 		gone(attempt, gate, is_believed, answer->status);
 		return;
 	case OUTCOME_RETRY:
-		note_reason(attempt, answer);
-		if (!is_believed) { /* an outage costs no attempt */
-			buf_notef(&attempt->end.value, "; ");
-			end_postponed(attempt, gate);
-			return;
-		}
-		end_retry(attempt, retry_after_ms);
-		return;
 	case OUTCOME_FAIL:
-		note_reason(attempt, answer);
+		break;
+	}
+	note_reason(attempt, answer);
+	if (!is_believed) { /* the service's trouble costs no attempt */
+		buf_notef(&attempt->end.value, "; ");
+		end_postponed(attempt, gate);
+	} else if (outcome.kind == OUTCOME_RETRY) {
+		end_retry(attempt, retry_after_ms);
+	} else {
 		end_failed(attempt);
-		return;
 	}
 }
 

@@ -339,9 +339,11 @@ gate_report(struct gate_ticket *ticket, enum gate_verdict verdict,
 	}
 	switch (verdict) {
 	case GATE_SAYS_DENIED:
-		/* of many under way only the first tells us something new */
-		if (is_probe || gate->cause != GATE_DENIED)
-			gate_shut(gate, GATE_DENIED, now_ms);
+		/* of many under way only the first tells us something new; the
+		 * others are not at fault and may try again */
+		if (!is_probe && gate->cause == GATE_DENIED)
+			return false;
+		gate_shut(gate, GATE_DENIED, now_ms);
 		return true;
 	case GATE_SAYS_GONE:
 		gate->n_gone++;

@@ -79,7 +79,7 @@ struct gate_ticket *gate_next(struct gate *gate, int64_t now_ms,
 
 /* What became of the request of a ticket that is inside. false: it is not the
  * job's affair but the service's (a `gone` that is not believed, trouble in an
- * outage), and the job must be postponed. job_id tells the jobs in trouble
+ * outage, a refusal that is known already), and the job must be postponed. job_id tells the jobs in trouble
  * apart. */
 bool gate_report(struct gate_ticket *ticket, enum gate_verdict verdict,
 		 struct span job_id, int64_t now_ms);

@@ -283,6 +283,30 @@ denied_shuts_it_until_a_probe_is_taken(void **state)
 }
 
 static void
+denied_fails_one_job_not_all_under_way(void **state)
+{
+	struct gate *gate = gate_new("erp", 10, 20);
+	struct gate_ticket tickets[3];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		gate_ticket_init(&tickets[i]);
+		assert_int_equal(gate_enter(gate, &tickets[i], false, 0),
+				 GATE_GO);
+	}
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(report(&tickets[i], GATE_SAYS_DENIED, i),
+				 i == 0);
+		gate_leave(&tickets[i]);
+	}
+	/* and the pause does not grow by them */
+	assert_false(gate_is_shut(gate, false, MINUTE_MS));
+	/* a probe speaks for itself: its job may be what is refused */
+	assert_true(pass(gate, false, GATE_SAYS_DENIED, MINUTE_MS));
+	gate_free(gate);
+}
+
+static void
 concurrency_opens_slowly_after_trouble(void **state)
 {
 	struct gate *gate = gate_new("erp", 3, 20);
@@ -490,6 +514,7 @@ main(void)
 		TEST(a_probe_that_is_cancelled_lets_another_try),
 		TEST(the_pause_grows_to_five_minutes),
 		TEST(denied_shuts_it_until_a_probe_is_taken),
+		TEST(denied_fails_one_job_not_all_under_way),
 		TEST(concurrency_opens_slowly_after_trouble),
 		TEST(a_limit_of_nought_never_shuts),
 		TEST(trouble_of_one_job_is_the_jobs),
