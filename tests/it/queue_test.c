@@ -418,6 +418,24 @@ promotion_loses_nobody(void **state)
 }
 
 static void
+promotion_survives_want_of_memory(void **state)
+{
+	const char *const ids[] = { "a", "b", "c" };
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct add_item late = item(ids[i]);
+		late.options.delay_ms = 100;
+		add(late);
+	}
+	now += 100;
+	REDIS("CONFIG", "SET", "maxmemory", "1");
+	size_t n = take(3);
+	REDIS("CONFIG", "SET", "maxmemory", "0");
+	assert_int_equal(n, 3);
+	CHECK("[ c b a ]", "LRANGE", "bull:sync:active", "0", "-1");
+}
+
+static void
 take_counts_odd_counters_anew(void **state)
 {
 	(void)state;
@@ -662,6 +680,7 @@ main(void)
 		STORY(take_hands_out_poison),
 		STORY(take_forgets_what_is_no_job),
 		STORY(promotion_loses_nobody),
+		STORY(promotion_survives_want_of_memory),
 		STORY(take_counts_odd_counters_anew),
 		STORY(large_jobs_come_in_parts),
 		STORY(admin_looks_past_what_is_no_job),

@@ -35,11 +35,11 @@ local function recover(id)
 		or redis.call('EXISTS', key) == 0 then
 		return
 	end
-	local n = job_count(key, 'stc')
-	if not n then
+	if job_is_none(key) then
 		queue_forget(q, id, 'active')
 		return
 	end
+	local n = job_count(key, 'stc')
 	if n > max_stalled and not is_scheduled(key) then
 		redis.call('HSET', key, 'defa',
 			'job stalled more than allowable limit')

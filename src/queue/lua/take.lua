@@ -52,16 +52,17 @@ end
 -- The job's hash, or nil for an id that names no job.
 local function take(id)
 	local key = job_key(q, id)
-	local fields = { 'processedOn', now }
-	if worker ~= '' then
-		fields[3], fields[4] = 'pb', worker
-	end
-	if type(redis.pcall('HSET', key, unpack(fields))) == 'table' then
+	if job_is_none(key) then
 		return nil
 	end
 	count_for_limiter(key)
 	redis.call('SET', key .. ':lock', token, 'PX', lock_duration)
 	queue_event(q, 'active', 'jobId', id, 'prev', 'waiting')
+	if worker == '' then
+		redis.call('HSET', key, 'processedOn', now)
+	else
+		redis.call('HSET', key, 'processedOn', now, 'pb', worker)
+	end
 	job_count(key, 'ats')
 	return redis.call('HGETALL', key)
 end

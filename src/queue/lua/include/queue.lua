@@ -39,17 +39,21 @@ local function job_key(q, id)
 	return q.base .. ':' .. id
 end
 
--- One more in a job's counter. One that is no whole number is counted anew. nil
--- when the key holds no hash: then the id names no job.
+-- Does the key hold something else than a hash? Then the id names no job. Asked,
+-- and not concluded from a refusal: Redis refuses for want of memory too.
+local function job_is_none(key)
+	local kind = redis.call('TYPE', key).ok
+	return kind ~= 'hash' and kind ~= 'none'
+end
+
+-- One more in a job's counter; one that is no whole number is counted anew.
 local function job_count(key, field)
 	local n = redis.pcall('HINCRBY', key, field, 1)
-	if type(n) ~= 'table' then
-		return n
+	if type(n) == 'table' then
+		redis.call('HSET', key, field, 1)
+		n = 1
 	end
-	if type(redis.pcall('HSET', key, field, 1)) == 'table' then
-		return nil
-	end
-	return 1
+	return n
 end
 
 local function job_bytes(hash)

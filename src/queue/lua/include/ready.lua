@@ -38,21 +38,26 @@ local function ready_delay(q, id, now, delay)
 	return due
 end
 
-local function ready_promote_one(q, id)
+local function ready_promote_one(q, id, now)
 	local key = job_key(q, id)
-	if type(redis.pcall('HSET', key, 'delay', 0)) == 'table' then
-		redis.call('ZREM', q.delayed, id)
+	-- first, for it is done even when memory is short, and then all is
+	redis.call('ZREM', q.delayed, id)
+	if job_is_none(key) then
 		queue_forget(q, id, 'delayed')
 		return
 	end
 	local priority = tonumber(redis.call('HGET', key, 'priority') or 0) or 0
-	ready_push(q, id, priority, false)
-	redis.call('ZREM', q.delayed, id)
+	local ok, refusal = pcall(ready_push, q, id, priority, false)
+	if not ok then
+		redis.call('ZADD', q.delayed, now * DUE_STEP, id)
+		error(refusal)
+	end
 	queue_event(q, 'waiting', 'jobId', id, 'prev', 'delayed')
+	redis.call('HSET', key, 'delay', 0)
 end
 
 -- Moves delayed jobs whose time has come to the ready ones, each on its own: what
--- Redis refuses for one must not lose those behind it.
+-- Redis refuses for one must lose neither it nor those behind it.
 local function ready_promote(q, now)
 	local ids = redis.call('ZRANGEBYSCORE', q.delayed, 0,
 		(now + 1) * DUE_STEP - 1, 'LIMIT', 0, PROMOTE_MAX)
@@ -60,7 +65,7 @@ local function ready_promote(q, now)
 		return
 	end
 	for _, id in ipairs(ids) do
-		ready_promote_one(q, id)
+		ready_promote_one(q, id, now)
 	end
 	queue_wake(q)
 end
