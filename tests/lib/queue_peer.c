@@ -10,6 +10,7 @@
  */
 #include <event2/event.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -607,6 +608,7 @@ main(int argc, char **argv)
 	if (argc != 5)
 		fail("usage: queue_peer ADDRESS DB PREFIX QUEUE");
 	struct peer peer = { 0 };
+	(void)signal(SIGPIPE, SIG_IGN); /* a Redis that went away is no end */
 	log_open("queue_peer", LOG_LEVEL_WARN);
 	if (num_i64(span_text(argv[2]), 0, 15, &peer.db) != HS_OK)
 		fail("no database number");
