@@ -521,7 +521,11 @@ locks_are_renewed(void **state)
 	CHECK("theirs", "GET", "bull:sync:b:lock");
 	CHECK("0", "EXISTS", "bull:sync:gone:lock");
 	CHECK("[ b ]", "SMEMBERS", "bull:sync:stalled");
-	assert_int_equal(extend(TOKEN, ids, 1), 0);
+	/* and when Redis is out of memory */
+	REDIS("CONFIG", "SET", "maxmemory", "1");
+	size_t n_lost = extend(TOKEN, ids, 1);
+	REDIS("CONFIG", "SET", "maxmemory", "0");
+	assert_int_equal(n_lost, 0);
 	assert_int_equal(
 		finish_extend(queue, TOKEN, ids, 0, 1, on_stalled, NULL),
 		HS_INVALID);

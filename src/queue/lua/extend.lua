@@ -11,7 +11,8 @@ local lost = {}
 for i = 4, #ARGV do
 	local lock = job_key(q, ARGV[i]) .. ':lock'
 	if redis.call('GET', lock) == token then
-		redis.call('SET', lock, token, 'PX', lock_duration)
+		-- not SET: Redis refuses that when it is out of memory
+		redis.call('PEXPIRE', lock, lock_duration)
 		redis.call('SREM', q.stalled, ARGV[i])
 	else
 		lost[#lost + 1] = ARGV[i]
