@@ -606,6 +606,24 @@ hostile_keys_are_errors(void **state)
 	add_many(&one, 1);
 	assert_int_equal(got.err, HS_PROTOCOL);
 	assert_non_null(strstr(got.text, "WRONGTYPE"));
+	/* what was refused is not known the next time */
+	REDIS("DEL", "bull:sync:wait");
+	add(one);
+	assert_int_equal(got.added[0], ADD_NEW);
+	take_one("a");
+	finish(failed("no"));
+	one.retries_failed = true;
+	REDIS("SET", "bull:sync:wait", "no list");
+	add_many(&one, 1);
+	assert_int_equal(got.err, HS_PROTOCOL);
+	REDIS("DEL", "bull:sync:wait");
+	add(one);
+	assert_int_equal(got.added[0], ADD_RETRIED);
+	/* nor is something else under the job's key taken for the job */
+	REDIS("SET", "bull:sync:b", "no hash");
+	struct add_item other = item("b");
+	add_many(&other, 1);
+	assert_int_equal(got.err, HS_PROTOCOL);
 	REDIS("SET", "bull:sync:marker", "no set");
 	start_call();
 	struct rconn *blocking = connection();

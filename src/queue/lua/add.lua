@@ -24,7 +24,7 @@ local function add(i)
 	local id = ARGV[i]
 	if id == '' then
 		id = tostring(n)
-	elseif redis.call('EXISTS', job_key(q, id)) == 1 then
+	elseif redis.call('HLEN', job_key(q, id)) > 0 then
 		if ARGV[i + 8] == '1'
 			and job_reprocess(q, id, 'failed', queues) == 1 then
 			return RETRIED, id
@@ -39,7 +39,13 @@ local function add(i)
 		is_lifo = ARGV[i + 7] == '1',
 	}
 	job_store(q, j)
-	if job_enqueue(q, j, tonumber(j.timestamp)) == 'delayed' then
+	local ok, place = pcall(job_enqueue, q, j, tonumber(j.timestamp))
+	if not ok then
+		-- a hash in no list would make the next try a duplicate
+		job_remove(q, id)
+		error(place)
+	end
+	if place == 'delayed' then
 		is_delayed = true
 	else
 		is_ready = true

@@ -61,21 +61,23 @@ local function job_unlock(q, id, token)
 end
 
 -- A finished job waits again, its attempts counted anew. from: 'failed' or
--- 'completed'. 1, or the code of what is wrong.
+-- 'completed'. 1, or the code of what is wrong. It is pushed before it leaves
+-- where it was: a push that is refused changes nothing.
 local function job_reprocess(q, id, from, queues)
 	local key = job_key(q, id)
 	if redis.call('EXISTS', key) == 0 then
 		return MISSING
 	end
-	if redis.call('ZREM', q[from], id) == 0 then
+	if not redis.call('ZSCORE', q[from], id) then
 		return NOT_ACTIVE
 	end
-	redis.call('HDEL', key, 'finishedOn', 'processedOn', 'atm', 'ats',
-		from == 'failed' and 'failedReason' or 'returnvalue')
 	local fields = redis.call('HMGET', key, 'priority', 'opts')
 	local priority = tonumber(fields[1] or 0) or 0
 	local opts = json_object(fields[2]) or {}
 	ready_push(q, id, priority, opts.lifo == true)
+	redis.call('ZREM', q[from], id)
+	redis.call('HDEL', key, 'finishedOn', 'processedOn', 'atm', 'ats',
+		from == 'failed' and 'failedReason' or 'returnvalue')
 	queue_wake(q)
 	local parent = parent_of(q, key, queues)
 	if parent then
