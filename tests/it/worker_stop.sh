@@ -148,7 +148,7 @@ check 'the first wakes up and lets go' wait_for 10 grep -q \
 is 'the target has the new object' "$(erp_get copies/9)" \
 	'{"fullName":"new","email":"n@example.com"}'
 check 'and was asked once' was_copied 1
-stage_end "$sleeper" TERM 10
+stage_end "$sleeper" TERM 15 # as stage_stop: longer than grace and last words
 is 'the sleeper ends in order' $? 0
 
 # Twenty at once, the worker killed in the middle, again and again.
