@@ -87,8 +87,12 @@ struct rconn {
 	bool is_started;
 	bool was_refused; /* in this login: waiting will not help */
 	bool in_callback;
-	bool has_warned;     /* since it was last up */
-	bool has_complained; /* of a refused login, since it was last up */
+	bool has_warned;     /* since it was last said to be up */
+	bool has_complained; /* of a refused login, since then */
+	/* We gave it up: a replica that refuses each write, one that does not
+	 * answer. It lets us in again at once, and is said to be back only when
+	 * it has answered something well. */
+	bool is_flapping;
 	char close_why[200]; /* not empty: go down as soon as possible */
 	char error[200];
 };
@@ -171,10 +175,12 @@ check_deadlines(struct rconn *conn)
 	}
 	if (earliest == NEVER)
 		return;
-	if (earliest <= clock_mono_ms())
-		go_down(conn, "no answer in time");
-	else
+	if (earliest > clock_mono_ms()) {
 		arm_deadline(conn, earliest);
+		return;
+	}
+	conn->is_flapping = true;
+	go_down(conn, "no answer in time");
 }
 
 static void
@@ -365,6 +371,9 @@ on_script(void *ctx, enum hs_err err, const struct reply *reply)
 static void
 log_up(struct rconn *conn)
 {
+	conn->is_flapping = false;
+	conn->has_warned = false;
+	conn->has_complained = false;
 	if (conn->is_quiet)
 		return;
 	if (conn->lost_at_ms == 0)
@@ -390,9 +399,8 @@ on_login_done(void *ctx, enum hs_err err, const struct reply *reply)
 	conn->armed_due_ms = NEVER;
 	(void)evtimer_del(conn->timer);
 	conn->error[0] = '\0';
-	conn->has_warned = false;
-	conn->has_complained = false;
-	log_up(conn);
+	if (!conn->is_flapping)
+		log_up(conn);
 	if (conn->fn != NULL)
 		conn->fn(conn->ctx, conn, true);
 }
@@ -535,7 +543,8 @@ go_down(struct rconn *conn, const char *why)
 	conn->reader = NULL;
 	if (was_up) {
 		int64_t now_ms = clock_mono_ms();
-		conn->lost_at_ms = now_ms;
+		if (!conn->has_warned)
+			conn->lost_at_ms = now_ms;
 		if (now_ms - conn->up_at_ms >= conn->retry_max_ms)
 			conn->retry_ms = conn->retry_min_ms;
 	}
@@ -573,12 +582,16 @@ take_reply(struct rconn *conn, const struct reply *reply)
 		return;
 	}
 	bool was_up = conn->state == RCONN_UP;
+	if (was_up && conn->is_flapping && reply->type != REPLY_ERROR)
+		log_up(conn);
 	struct command command = pop_command(conn);
 	conn->in_callback = true;
 	command.fn(command.ctx, HS_OK, reply);
 	conn->in_callback = false;
-	if (was_up && is_wrong_server(reply))
+	if (was_up && is_wrong_server(reply)) {
+		conn->is_flapping = true;
 		set_text(conn->close_why, sizeof(conn->close_why), reply->text);
+	}
 }
 
 /* All replies that are whole. */

@@ -732,7 +732,15 @@ leaves_a_server_that_became_a_replica(void **state)
 	WAIT_FOR(n_down == 1);
 	assert_non_null(strstr(rconn_error(conn), "READONLY"));
 	WAIT_FOR(n_up == 2);
+	/* refused at each visit, it is lost once, and not back */
+	ASK(&seen, "SET", "k", "v");
+	WAIT_FOR(n_up == 3);
+	ASK(&seen, "SET", "k", "v");
+	WAIT_FOR(n_up == 4);
+	assert_int_equal(n_lost, 1);
+	assert_int_equal(n_back, 0);
 	ASK(&seen, "REPLICAOF", "NO", "ONE");
+	assert_int_equal(n_back, 1);
 	ASK(&seen, "SET", "k", "v");
 	assert_string_equal(seen.text, "OK");
 }
