@@ -30,6 +30,7 @@ worker_tests = \
 	tests/unit/gate_test \
 	tests/unit/map_test \
 	tests/unit/outcome_test \
+	tests/unit/quote_test \
 	tests/unit/roster_test \
 	tests/unit/stats_test
 check_PROGRAMS += $(worker_tests)
@@ -43,6 +44,8 @@ tests_unit_map_test_SOURCES = tests/unit/map_test.c
 tests_unit_map_test_LDADD = $(worker_test_libs)
 tests_unit_outcome_test_SOURCES = tests/unit/outcome_test.c
 tests_unit_outcome_test_LDADD = $(worker_test_libs)
+tests_unit_quote_test_SOURCES = tests/unit/quote_test.c
+tests_unit_quote_test_LDADD = $(worker_test_libs)
 tests_unit_roster_test_SOURCES = tests/unit/roster_test.c
 tests_unit_roster_test_LDADD = $(worker_test_libs)
 tests_unit_stats_test_SOURCES = tests/unit/stats_test.c

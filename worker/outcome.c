@@ -35,6 +35,13 @@ static const struct rule rules[] = {
 	  ON_ALL,
 	  { OUTCOME_DONE, OUTCOME_FINE, NULL } },
 	{ HTTP_ANSWERED,
+	  304,
+	  304,
+	  ON_ALL,
+	  { OUTCOME_FAIL, OUTCOME_FINE,
+	    "an answer to a condition that was not asked: look for a cache in "
+	    "front of the service" } },
+	{ HTTP_ANSWERED,
 	  300,
 	  399,
 	  ON_ALL,

@@ -131,12 +131,14 @@ trouble(struct pump *pump, const char *what, enum hs_err err, const char *text)
 static void
 log_taken(const struct pump *pump, const struct job *job)
 {
+	struct quote_id id;
 	struct buf line;
 
 	if (!log_is_on(LOG_LEVEL_INFO))
 		return;
 	buf_init(&line, BOUNDS_LOG_LINE_BYTES);
-	buf_notef(&line, "job taken queue=%s job=%s", pump->set.queue, job->id);
+	buf_notef(&line, "job taken queue=%s job=%s", pump->set.queue,
+		  quote_id(&id, job->id_bytes));
 	quote_note(&line, "name", job->name);
 	buf_notef(&line, " attempt=%" PRId64 " age_ms=%" PRId64, job->made + 1,
 		  clock_wall_ms() - job->timestamp_ms);
@@ -154,10 +156,12 @@ begin(struct pump *pump, struct job *job)
 	if (before)
 		settle_lost(pump->settle, before, "the job was taken again");
 	if (job->scheduler && !pump->has_scheduler_warned) {
+		struct quote_id id;
+
 		pump->has_scheduler_warned = true;
 		log_warn("a job scheduler is not continued by this worker "
 			 "queue=%s job=%s",
-			 pump->set.queue, job->id);
+			 pump->set.queue, quote_id(&id, job->id_bytes));
 	}
 	log_taken(pump, job);
 	attempt = attempt_new(pump->set.env, job);
@@ -295,11 +299,11 @@ on_stalled(void *ctx, enum hs_err err, const char *text, const struct span *ids,
 	}
 	for (size_t i = 0; i < n; i++) {
 		struct attempt *ours = roster_find(&pump->roster, ids[i]);
+		struct quote_id id;
 
-		log_warn("job stalled queue=%s job=%.*s reason=\"its worker "
+		log_warn("job stalled queue=%s job=%s reason=\"its worker "
 			 "lost the lock; it waits again\"",
-			 pump->set.queue, (int)ids[i].len,
-			 (const char *)ids[i].ptr);
+			 pump->set.queue, quote_id(&id, ids[i]));
 		if (ours)
 			settle_lost(pump->settle, ours, "it stalled");
 	}

@@ -10,4 +10,13 @@
  * buf is full. Control bytes are the log's to escape. */
 void quote_note(struct buf *line, const char *key, const char *text);
 
+/* An id as the value of a key: as it is, but for a '?' in place of each byte
+ * that could end the value (white space, quotes, control bytes); cut. The text
+ * lies in storage. */
+#define QUOTE_ID_BYTES 200
+struct quote_id {
+	char text[QUOTE_ID_BYTES];
+};
+const char *quote_id(struct quote_id *storage, struct span id);
+
 #endif

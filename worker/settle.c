@@ -98,13 +98,15 @@ log_end(const struct settle *settle, const struct attempt *attempt)
 				     ? "the map failed; see failedReason"
 				     : buf_text(&end->value);
 	const int64_t ran_ms = (clock_mono_us() - attempt->taken_us) / 1000;
+	struct quote_id id;
 	struct buf line;
 
 	if (!log_is_on(LOG_LEVEL_INFO))
 		return;
 	buf_init(&line, BOUNDS_LOG_LINE_BYTES);
 	buf_notef(&line, "job %s queue=%s job=%s attempt=%" PRId64,
-		  kind_text(end->kind), settle->roster->name, attempt->job->id,
+		  kind_text(end->kind), settle->roster->name,
+		  quote_id(&id, attempt->job->id_bytes),
 		  attempt->job->made + 1);
 	if (end->kind == FINISH_RETRY || end->kind == FINISH_POSTPONE)
 		buf_notef(&line, " delay_ms=%" PRId64, end->delay_ms);
@@ -122,19 +124,21 @@ log_dropped(const struct settle *settle, const struct attempt *attempt,
 	    enum finish_result result)
 {
 	const char *why = finish_result_text(result);
+	struct quote_id id;
 
+	(void)quote_id(&id, attempt->job->id_bytes);
 	if (attempt->is_told && result != FINISH_LOCK_FOREIGN)
 		log_info("job was told twice queue=%s job=%s end=\"%s\" "
 			 "reason=\"%s; the first time may have counted\"",
-			 settle->roster->name, attempt->job->id,
+			 settle->roster->name, id.text,
 			 kind_text(attempt->end.kind), why);
 	else if (result == FINISH_MISSING)
 		log_info("job is gone queue=%s job=%s reason=\"%s meanwhile\"",
-			 settle->roster->name, attempt->job->id, why);
+			 settle->roster->name, id.text, why);
 	else
 		log_warn("job lost queue=%s job=%s reason=\"%s; its outcome "
 			 "(%s) is dropped\"",
-			 settle->roster->name, attempt->job->id, why,
+			 settle->roster->name, id.text, why,
 			 kind_text(attempt->end.kind));
 }
 
@@ -207,6 +211,8 @@ static void
 on_result(struct settle *settle, struct attempt *attempt,
 	  enum finish_result result)
 {
+	struct quote_id id;
+
 	switch (result) {
 	case FINISH_DONE:
 		log_end(settle, attempt);
@@ -226,7 +232,8 @@ on_result(struct settle *settle, struct attempt *attempt,
 		break;
 	default:
 		log_error("job in doubt queue=%s job=%s reason=\"%s\"",
-			  settle->roster->name, attempt->job->id,
+			  settle->roster->name,
+			  quote_id(&id, attempt->job->id_bytes),
 			  finish_result_text(result));
 		break;
 	}
@@ -253,6 +260,7 @@ on_failure(struct settle *settle, struct batch *batch, enum hs_err err,
 	}
 	for (size_t i = 0; i < batch->n; i++) {
 		struct attempt *attempt = batch->attempts[i];
+		struct quote_id id;
 
 		if (!is_refused)
 			attempt->is_told = true;
@@ -261,7 +269,8 @@ on_failure(struct settle *settle, struct batch *batch, enum hs_err err,
 		} else if (is_refused && settle->n_refused > REFUSED_MAX) {
 			log_error("job let go queue=%s job=%s reason=\"%s is "
 				  "refused; it will run again\"",
-				  settle->roster->name, attempt->job->id,
+				  settle->roster->name,
+				  quote_id(&id, attempt->job->id_bytes),
 				  kind_text(attempt->end.kind));
 			roster_drop(settle->roster, attempt);
 		} else {
@@ -340,9 +349,11 @@ settle_turn(struct settle *settle)
 void
 settle_lost(struct settle *settle, struct attempt *attempt, const char *how)
 {
+	struct quote_id id;
+
 	log_warn("lock lost queue=%s job=%s state=\"%s\" reason=\"%s; the job "
 		 "will run again\"",
-		 settle->roster->name, attempt->job->id,
+		 settle->roster->name, quote_id(&id, attempt->job->id_bytes),
 		 attempt_state_text(attempt->state), how);
 	attempt->is_lost = true;
 	list_each(node, &settle->roster->telling) {
