@@ -554,6 +554,9 @@ admin_looks(void **state)
 	assert_int_equal(get("a2"), HS_OK);
 	assert_int_equal(got.state, JOB_UNKNOWN);
 	assert_int_equal(get("nobody"), HS_NOT_FOUND);
+	/* keys of the queue that are no jobs */
+	assert_int_equal(get("marker"), HS_NOT_FOUND);
+	assert_int_equal(get("meta"), HS_NOT_FOUND);
 	assert_null(got.jobs[0]);
 }
 

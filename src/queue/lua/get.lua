@@ -2,7 +2,8 @@
 --
 -- KEYS  the queue's (include/queue.lua)
 -- ARGV  base, id
--- Returns its state ('unknown' for none) and its hash (empty for none)
+-- Returns its state ('unknown' for none) and its hash (empty for none, and for
+--       an id that names another key of the queue)
 --- @include queue.lua
 
 local q = queue_declared(ARGV[1], '')
@@ -31,4 +32,9 @@ local function state_of()
 	return is_scored('waiting-children') and 'waiting-children' or 'unknown'
 end
 
+for _, suffix in ipairs(SUFFIXES) do
+	if id == suffix then
+		return { 'unknown', {} }
+	end
+end
 return { state_of(), redis.call('HGETALL', job_key(q, id)) }
