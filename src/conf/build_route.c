@@ -217,7 +217,8 @@ check_route(struct build *build, const struct route *route)
 		check_call_fields(build, route, "push", route->push, endpoint);
 		check_call_fields(build, route, "gone", route->gone, endpoint);
 	}
-	if (has_endpoint)
+	/* a worker may well be fed from other hosts */
+	if (has_endpoint || build->role == CONF_ROLE_WORKER)
 		return;
 	char *group = xasprintf("routes.%s", route->name);
 	build_warn(build, group, NULL,
@@ -252,6 +253,9 @@ check_endpoint(struct build *build, const struct endpoint *endpoint)
 void
 build_check(struct build *build)
 {
+	/* who works on the jobs is not the responder's business */
+	if (build->role == CONF_ROLE_RESPONDER)
+		return;
 	for (size_t i = 0; build->conf->endpoints[i]; i++)
 		check_endpoint(build, build->conf->endpoints[i]);
 	for (size_t i = 0; build->conf->routes[i]; i++)

@@ -880,6 +880,36 @@ warns(void **state)
 	assert_int_equal(world.warnings.len, 0);
 }
 
+/* Each program warns of what is its own business. */
+static void
+roles_warn_of_their_own(void **state)
+{
+	(void)state;
+	static const struct {
+		enum conf_role role;
+		bool is_endpoint_named, is_route_named;
+	} cases[] = {
+		{ CONF_ROLE_CHECK, true, true },
+		{ CONF_ROLE_WORKER, true, false },
+		{ CONF_ROLE_RESPONDER, false, false },
+	};
+	put_conf("services = { s = { url = \"https://s\"; }; };\n"
+		 "endpoints = { a = { path = \"/a\"; verify = { scheme = "
+		 "\"none\"; }; }; };\n"
+		 "routes = { b = { push = { service = \"s\"; path = \"/\"; "
+		 "}; }; };\n");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct conf *conf;
+		assert_int_equal(load_as(cases[i].role, NULL, 0, &conf), HS_OK);
+		const char *said = buf_text(&world.warnings);
+		assert_int_equal(strstr(said, "no route takes its job") != NULL,
+				 cases[i].is_endpoint_named);
+		assert_int_equal(strstr(said, "no endpoint makes") != NULL,
+				 cases[i].is_route_named);
+		conf_unref(conf);
+	}
+}
+
 /* ---- Redis ---- */
 
 static void
@@ -1234,6 +1264,7 @@ main(void)
 		CASE(a_wrong_value_is_not_called_missing),
 		CASE(bounds_the_file),
 		CASE(warns),
+		CASE(roles_warn_of_their_own),
 		CASE(redis_parts_replace_the_url),
 		CASE(redis_host_replaces_a_socket),
 		CASE(redis_url_of_env_is_whole),
