@@ -2,6 +2,7 @@
 libhooksync_a_SOURCES += \
 	%D%/rconn.c %D%/rconn.h \
 	%D%/resp.c %D%/resp.h \
+	%D%/ring.c %D%/ring.h \
 	%D%/script.c %D%/script.h \
 	%D%/topo.h %D%/topo_static.c \
 	%D%/wire.c %D%/wire.h
@@ -11,6 +12,11 @@ check_PROGRAMS += tests/unit/resp_test
 TESTS += tests/unit/resp_test
 tests_unit_resp_test_SOURCES = tests/unit/resp_test.c
 tests_unit_resp_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/ring_test
+TESTS += tests/unit/ring_test
+tests_unit_ring_test_SOURCES = tests/unit/ring_test.c
+tests_unit_ring_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/unit/topo_static_test
 TESTS += tests/unit/topo_static_test

@@ -5,11 +5,9 @@
  * a callback that finds the connection useless sets close_why, and whoever
  * called it goes down afterwards.
  *
- * Commands wait for their replies in a ring, in the order they were sent. Each
- * has its own deadline (a blocking command waits longer than its neighbours),
- * but there is one timer: it is set to the earliest deadline seen, is not
- * touched by replies, and looks through the ring when it fires. So a reply in
- * time costs nothing.
+ * Each command in the ring has its own deadline, but there is one timer: it is
+ * set to the earliest deadline seen, is not touched by replies, and looks
+ * through the ring when it fires. So a reply in time costs nothing.
  *
  * -READONLY, -MASTERDOWN and -LOADING say that this server is not the one to
  * talk to: the reply is passed up, then the topology is asked again.
@@ -31,6 +29,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/log.h"
+#include "redis/ring.h"
 #include "redis/script.h"
 #include "redis/wire.h"
 
@@ -39,16 +38,8 @@
 #define CONNECT_TIMEOUT_MS 5000 /* when the settings say nothing */
 #define FEED_BYTES (16 * 1024)  /* the reader moves what lies unread */
 #define BLOCK_BYTES 8192        /* larger commands are not copied twice */
-#define FIRST_COMMANDS 64       /* of the ring; a power of two */
 #define MAX_TEXTS 32            /* arguments of rconn_send_texts() */
-#define NEVER INT64_MAX
 #define SHA_DIGITS 40
-
-struct command { /* sent and not answered */
-	rconn_reply_fn fn;
-	void *ctx;
-	int64_t due_ms; /* NEVER: no deadline */
-};
 
 struct rconn {
 	struct event_base *base;
@@ -72,12 +63,9 @@ struct rconn {
 	struct wire *wire; /* NULL in DOWN */
 	struct resp_reader *reader;
 	struct event *timer;  /* DOWN: next try; LOGIN, UP: deadlines */
-	int64_t armed_due_ms; /* when the timer fires in UP; NEVER: not set */
-	struct command *ring;
-	size_t ring_size; /* a power of two, or 0 */
-	size_t first;     /* index of the oldest */
-	size_t n_pending;
-	struct buf scratch;         /* small commands are formatted here */
+	int64_t armed_due_ms; /* when it fires in UP; RING_NEVER: not set */
+	struct ring *ring;    /* sent and not answered */
+	struct buf scratch;   /* small commands are formatted here */
 	struct rconn_script *known; /* n_scripts */
 	size_t n_loaded;            /* of them, in this login */
 
@@ -99,43 +87,6 @@ struct rconn {
 
 static void connect_now(struct rconn *conn);
 static void go_down(struct rconn *conn, const char *why);
-
-/* ---- the ring ---- */
-
-static struct command *
-command_at(const struct rconn *conn, size_t i)
-{
-	return &conn->ring[(conn->first + i) & (conn->ring_size - 1)];
-}
-
-static void
-push_command(struct rconn *conn, int64_t due_ms, rconn_reply_fn fn, void *ctx)
-{
-	if (conn->n_pending == conn->ring_size) {
-		size_t size = conn->ring_size == 0 ? FIRST_COMMANDS
-						   : conn->ring_size * 2;
-		struct command *ring = xcalloc(size, sizeof(*ring));
-		for (size_t i = 0; i < conn->n_pending; i++)
-			ring[i] = *command_at(conn, i);
-		free(conn->ring);
-		conn->ring = ring;
-		conn->ring_size = size;
-		conn->first = 0;
-	}
-	conn->n_pending++;
-	*command_at(conn, conn->n_pending - 1) =
-		(struct command){ .fn = fn, .ctx = ctx, .due_ms = due_ms };
-}
-
-static struct command
-pop_command(struct rconn *conn)
-{
-	struct command command = *command_at(conn, 0);
-
-	conn->first = (conn->first + 1) & (conn->ring_size - 1);
-	conn->n_pending--;
-	return command;
-}
 
 /* ---- the timer ---- */
 
@@ -165,15 +116,10 @@ arm_deadline(struct rconn *conn, int64_t due_ms)
 static void
 check_deadlines(struct rconn *conn)
 {
-	int64_t earliest = NEVER;
+	int64_t earliest = ring_earliest_due_ms(conn->ring);
 
-	conn->armed_due_ms = NEVER;
-	for (size_t i = 0; i < conn->n_pending; i++) {
-		int64_t due_ms = command_at(conn, i)->due_ms;
-		if (due_ms < earliest)
-			earliest = due_ms;
-	}
-	if (earliest == NEVER)
+	conn->armed_due_ms = RING_NEVER;
+	if (earliest == RING_NEVER)
 		return;
 	if (earliest > clock_mono_ms()) {
 		arm_deadline(conn, earliest);
@@ -208,7 +154,7 @@ on_timer(evutil_socket_t fd, short what, void *ctx)
 static int64_t
 due_after(int64_t timeout_ms)
 {
-	return timeout_ms > 0 ? clock_mono_ms() + timeout_ms : NEVER;
+	return timeout_ms > 0 ? clock_mono_ms() + timeout_ms : RING_NEVER;
 }
 
 static enum hs_err
@@ -216,7 +162,7 @@ check_room(const struct rconn *conn, size_t len, bool is_repeat)
 {
 	if (is_repeat)
 		return HS_OK;
-	if (conn->n_pending >= BOUNDS_PIPELINE)
+	if (ring_n_commands(conn->ring) >= BOUNDS_PIPELINE)
 		return HS_AGAIN;
 	if (wire_n_unsent(conn->wire) + len > BOUNDS_OUTPUT_BYTES)
 		return HS_AGAIN;
@@ -226,7 +172,13 @@ check_room(const struct rconn *conn, size_t len, bool is_repeat)
 static void
 note_sent(struct rconn *conn, int64_t due_ms, rconn_reply_fn fn, void *ctx)
 {
-	push_command(conn, due_ms, fn, ctx);
+	const struct ring_command command = {
+		.fn = fn,
+		.ctx = ctx,
+		.due_ms = due_ms,
+	};
+
+	ring_push(conn->ring, &command);
 	arm_deadline(conn, due_ms);
 }
 
@@ -396,7 +348,7 @@ on_login_done(void *ctx, enum hs_err err, const struct reply *reply)
 		return;
 	conn->state = RCONN_UP;
 	conn->up_at_ms = clock_mono_ms();
-	conn->armed_due_ms = NEVER;
+	conn->armed_due_ms = RING_NEVER;
 	(void)evtimer_del(conn->timer);
 	conn->error[0] = '\0';
 	if (!conn->is_flapping)
@@ -414,7 +366,7 @@ send_auth(struct rconn *conn)
 	if (conn->username != NULL)
 		args[n++] = span_text(conn->username);
 	args[n++] = span_text(conn->password);
-	enum hs_err err = send_args(conn, args, n, NEVER, on_auth, conn);
+	enum hs_err err = send_args(conn, args, n, RING_NEVER, on_auth, conn);
 	buf_wipe(&conn->scratch);
 	return err;
 }
@@ -426,7 +378,7 @@ send_select(struct rconn *conn)
 
 	snprintf(db, sizeof(db), "%lld", (long long)conn->db);
 	struct span args[2] = { span_text("SELECT"), span_text(db) };
-	return send_args(conn, args, 2, NEVER, on_login_reply, conn);
+	return send_args(conn, args, 2, RING_NEVER, on_login_reply, conn);
 }
 
 static enum hs_err
@@ -436,7 +388,7 @@ send_script_load(struct rconn *conn, size_t i, rconn_reply_fn fn, void *ctx)
 				span_text(conn->scripts[i]->text) };
 
 	conn->known[i].is_loading = true;
-	return send_args(conn, args, 3, NEVER, fn, ctx);
+	return send_args(conn, args, 3, RING_NEVER, fn, ctx);
 }
 
 static enum hs_err
@@ -452,14 +404,14 @@ send_login(struct rconn *conn)
 		err = send_select(conn);
 	if (err == HS_OK && conn->client_name != NULL) {
 		name[2] = span_text(conn->client_name);
-		err = send_args(conn, name, 3, NEVER, on_ignored, conn);
+		err = send_args(conn, name, 3, RING_NEVER, on_ignored, conn);
 	}
 	conn->n_loaded = 0;
 	for (size_t i = 0; err == HS_OK && i < conn->n_scripts; i++)
 		err = send_script_load(conn, i, on_script, conn);
 	/* always: it finds -NOAUTH and -LOADING when nothing else was asked */
 	if (err == HS_OK)
-		err = send_args(conn, ping, 1, NEVER, on_login_done, conn);
+		err = send_args(conn, ping, 1, RING_NEVER, on_login_done, conn);
 	return err;
 }
 
@@ -505,26 +457,19 @@ schedule_retry(struct rconn *conn)
 static void
 fail_pending(struct rconn *conn)
 {
-	struct command *ring = conn->ring;
-	size_t mask = conn->ring_size - 1;
-	size_t first = conn->first;
-	size_t n = conn->n_pending;
+	struct ring *ring = conn->ring;
+	struct ring_command command;
 	int64_t now_ms = clock_mono_ms();
 
-	conn->ring = NULL;
-	conn->ring_size = 0;
-	conn->first = 0;
-	conn->n_pending = 0;
+	conn->ring = ring_new();
 	conn->in_callback = true;
-	for (size_t i = 0; i < n; i++) {
-		struct command *command = &ring[(first + i) & mask];
-		command->fn(command->ctx,
-			    command->due_ms <= now_ms ? HS_TIMEOUT
-						      : HS_UNAVAILABLE,
-			    NULL);
-	}
+	while (ring_pop(ring, &command))
+		command.fn(command.ctx,
+			   command.due_ms <= now_ms ? HS_TIMEOUT
+						    : HS_UNAVAILABLE,
+			   NULL);
 	conn->in_callback = false;
-	free(ring);
+	ring_free(ring);
 }
 
 static void
@@ -576,7 +521,9 @@ is_wrong_server(const struct reply *reply)
 static void
 take_reply(struct rconn *conn, const struct reply *reply)
 {
-	if (conn->n_pending == 0) {
+	struct ring_command command;
+
+	if (!ring_pop(conn->ring, &command)) {
 		snprintf(conn->close_why, sizeof(conn->close_why),
 			 "an answer to no question");
 		return;
@@ -584,7 +531,6 @@ take_reply(struct rconn *conn, const struct reply *reply)
 	bool was_up = conn->state == RCONN_UP;
 	if (was_up && conn->is_flapping && reply->type != REPLY_ERROR)
 		log_up(conn);
-	struct command command = pop_command(conn);
 	conn->in_callback = true;
 	command.fn(command.ctx, HS_OK, reply);
 	conn->in_callback = false;
@@ -606,7 +552,8 @@ take_replies(struct rconn *conn)
 		reply_free(reply);
 		/* a refused login waits for the rest of its replies */
 		if (conn->close_why[0] != '\0' &&
-		    (conn->state == RCONN_UP || conn->n_pending == 0))
+		    (conn->state == RCONN_UP ||
+		     ring_n_commands(conn->ring) == 0))
 			return HS_UNAVAILABLE;
 	}
 	return err == HS_AGAIN ? HS_OK : err;
@@ -704,7 +651,8 @@ rconn_new(struct event_base *base, struct topo *topo,
 		conn->n_scripts++;
 	conn->known = xcalloc(conn->n_scripts + 1, sizeof(*conn->known));
 	conn->state = RCONN_DOWN;
-	conn->armed_due_ms = NEVER;
+	conn->armed_due_ms = RING_NEVER;
+	conn->ring = ring_new();
 	buf_init(&conn->scratch, BOUNDS_OUTPUT_BYTES);
 	snprintf(conn->error, sizeof(conn->error), "not started");
 	conn->timer = evtimer_new(base, on_timer, conn);
@@ -736,7 +684,7 @@ rconn_free(struct rconn *conn)
 	resp_reader_free(conn->reader);
 	if (!was_login) /* else they are our own */
 		fail_pending(conn);
-	free(conn->ring);
+	ring_free(conn->ring);
 	buf_wipe(&conn->scratch);
 	buf_fini(&conn->scratch);
 	free(conn->known);
@@ -778,7 +726,7 @@ rconn_error(const struct rconn *conn)
 size_t
 rconn_n_pending(const struct rconn *conn)
 {
-	return conn->n_pending;
+	return ring_n_commands(conn->ring);
 }
 
 enum hs_err
@@ -860,6 +808,6 @@ rconn_send_block(struct rconn *conn, struct wire_block *block, int64_t due_ms,
 {
 	if (conn->state != RCONN_UP)
 		return HS_UNAVAILABLE;
-	return send_block(conn, block, due_ms == 0 ? NEVER : due_ms, is_repeat,
-			  fn, ctx);
+	return send_block(conn, block, due_ms == 0 ? RING_NEVER : due_ms,
+			  is_repeat, fn, ctx);
 }
