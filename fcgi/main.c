@@ -67,8 +67,10 @@ static const char usage_text[] =
 	"                         responder.listen, else the socket inherited\n"
 	"                         from systemd or as descriptor 0\n"
 	"      --log-level=LEVEL  debug, info, notice, warn or error\n"
-	"  -o OPTION=VALUE        another value for one setting\n"
-	"      --help, --version\n";
+	"  -o, --option=OPTION=VALUE\n"
+	"                         another value for one setting\n"
+	"  -h, --help             this text\n"
+	"  -V, --version          the version\n";
 
 static void
 add_flag(struct arguments *arguments, const char *option, const char *value)
@@ -93,17 +95,18 @@ add_assignment(struct arguments *arguments, char *text)
 static void
 parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
-	enum { LISTEN = 256, LEVEL, HELP, VERSION_FLAG };
+	enum { LISTEN = 256, LEVEL };
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
+		{ "option", required_argument, NULL, 'o' },
 		{ "listen", required_argument, NULL, LISTEN },
 		{ "log-level", required_argument, NULL, LEVEL },
-		{ "help", no_argument, NULL, HELP },
-		{ "version", no_argument, NULL, VERSION_FLAG },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
-	while ((c = getopt_long(argc, argv, "c:o:", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "c:o:hV", options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			arguments->path = optarg;
@@ -117,10 +120,10 @@ parse_arguments(int argc, char **argv, struct arguments *arguments)
 		case LEVEL:
 			add_flag(arguments, "log.level", optarg);
 			break;
-		case HELP:
+		case 'h':
 			fputs(usage_text, stdout);
 			exit(EX_OK);
-		case VERSION_FLAG:
+		case 'V':
 			puts("hooksync-fcgi " PACKAGE_VERSION);
 			exit(EX_OK);
 		default:
