@@ -454,6 +454,25 @@ reads_includes(void **state)
 	assert_error("more than 9 files deep");
 }
 
+/* A map's file is found beside the main file, whoever names it. */
+static void
+reads_map_files(void **state)
+{
+	(void)state;
+	put_conf("");
+	put_file("conf.d/a.conf",
+		 "services = { s = { url = \"http://s\"; }; };\n"
+		 "routes = { r = { map_file = \"r.jq\";\n"
+		 "  push = { service = \"s\"; path = \"/\"; }; }; };\n",
+		 0644);
+	put_file("r.jq", "{ name: .source.name }\n# by hand\n", 0644);
+	struct conf *conf = load();
+	assert_string_equal(conf->routes[0]->map,
+			    "{ name: .source.name }\n# by hand\n");
+	assert_non_null(strstr(conf->routes[0]->map_file, "r.jq"));
+	conf_unref(conf);
+}
+
 /* Not every editor ends the last line. */
 static void
 needs_no_last_line_end(void **state)
@@ -1255,6 +1274,7 @@ main(void)
 		CASE(later_wins),
 		CASE(merges_key_by_key),
 		CASE(reads_includes),
+		CASE(reads_map_files),
 		CASE(needs_no_last_line_end),
 		CASE(env_names_follow_the_table),
 		CASE(env_is_checked),
