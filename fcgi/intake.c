@@ -1,5 +1,5 @@
 /*
- * intake: one function per step, in the order of the journey. What needs only
+ * intake: one function per step, in the order they are taken. What needs only
  * the head comes first, so that a body that will be refused is never read; the
  * signature comes before anything of the body is parsed.
  *

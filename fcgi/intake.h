@@ -1,5 +1,5 @@
 /*
- * intake: journey 1, top to bottom: a delivery becomes a job, or is refused.
+ * intake: a delivery's way, step by step: it becomes a job, or is refused.
  *
  * Each request that front hands over is answered exactly once. Thread: the
  * loop's.

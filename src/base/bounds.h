@@ -19,7 +19,7 @@
 #define BOUNDS_MAP_FILE_BYTES (256 * 1024)
 #define BOUNDS_FOLDER_NAMES 1024 /* files in conf.d; more is a mistake */
 
-/* Ids and names: bullmq-wire 2.4: printable, at most 512 bytes */
+/* Ids and names: printable; a job's id is part of a key in Redis */
 #define BOUNDS_NAME_BYTES 128 /* endpoint, route, service, queue, job name */
 #define BOUNDS_DELIVERY_ID_BYTES 128 /* longer ones are hashed */
 #define BOUNDS_JOB_ID_BYTES 512

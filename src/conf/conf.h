@@ -38,7 +38,7 @@ struct conf_redis {
 	int64_t enqueue_timeout_ms; /* 800ms: the responder's; senders wait 1 s at least */
 };
 
-struct conf_keep {     /* retention of finished jobs; bullmq-wire keep */
+struct conf_keep {     /* retention of finished jobs, as BullMQ's keepJobs */
 	int64_t count; /* -1: no limit by count; 0: remove at once */
 	int64_t age_s; /* 0: no limit by age */
 };
