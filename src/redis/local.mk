@@ -1,5 +1,6 @@
 # How to reach a Redis. Rooms, then their tests.
 libhooksync_a_SOURCES += \
+	%D%/login.c %D%/login.h \
 	%D%/rconn.c %D%/rconn.h \
 	%D%/resp.c %D%/resp.h \
 	%D%/ring.c %D%/ring.h \
@@ -8,6 +9,11 @@ libhooksync_a_SOURCES += \
 	%D%/wire.c %D%/wire.h
 
 if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/login_test
+TESTS += tests/unit/login_test
+tests_unit_login_test_SOURCES = tests/unit/login_test.c
+tests_unit_login_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/unit/resp_test
 TESTS += tests/unit/resp_test
 tests_unit_resp_test_SOURCES = tests/unit/resp_test.c

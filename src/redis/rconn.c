@@ -1,9 +1,9 @@
 /*
  * The states: DOWN (a timer waits for the next try), LOGIN (the wire connects,
- * then AUTH, SELECT, CLIENT SETNAME, SCRIPT LOAD ... and PING go out in one
- * pipeline), UP. go_down() is the only way down and runs only from the loop:
- * a callback that finds the connection useless sets close_why, and whoever
- * called it goes down afterwards.
+ * then the login goes out and is answered), UP. go_down() is the only way down
+ * and runs only from the loop: a callback that finds the connection useless
+ * leaves its reason (the login's error, or close_why), and whoever called it
+ * goes down afterwards.
  *
  * Each command in the ring has its own deadline, but there is one timer: it is
  * set to the earliest deadline seen, is not touched by replies, and looks
@@ -17,7 +17,6 @@
  */
 #include "redis/rconn.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +28,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/log.h"
+#include "redis/login.h"
 #include "redis/ring.h"
 #include "redis/script.h"
 #include "redis/wire.h"
@@ -39,7 +39,6 @@
 #define FEED_BYTES (16 * 1024)  /* the reader moves what lies unread */
 #define BLOCK_BYTES 8192        /* larger commands are not copied twice */
 #define MAX_TEXTS 32            /* arguments of rconn_send_texts() */
-#define SHA_DIGITS 40
 
 struct rconn {
 	struct event_base *base;
@@ -48,16 +47,10 @@ struct rconn {
 	void *ctx;
 	/* settings */
 	char *label;
-	char *username;
-	char *password;
-	char *client_name;
-	int64_t db;
 	int64_t connect_timeout_ms;
 	int64_t retry_min_ms;
 	int64_t retry_max_ms;
 	bool is_quiet;
-	const struct script *const *scripts;
-	size_t n_scripts;
 
 	enum rconn_state state;
 	struct wire *wire; /* NULL in DOWN */
@@ -66,14 +59,12 @@ struct rconn {
 	int64_t armed_due_ms; /* when it fires in UP; RING_NEVER: not set */
 	struct ring *ring;    /* sent and not answered */
 	struct buf scratch;   /* small commands are formatted here */
-	struct rconn_script *known; /* n_scripts */
-	size_t n_loaded;            /* of them, in this login */
+	struct login *login;
 
 	int64_t retry_ms;   /* the next pause, before jitter */
 	int64_t up_at_ms;   /* monotonic */
 	int64_t lost_at_ms; /* monotonic; 0: never lost */
 	bool is_started;
-	bool was_refused; /* in this login: waiting will not help */
 	bool in_callback;
 	bool has_warned;     /* since it was last said to be up */
 	bool has_complained; /* of a refused login, since then */
@@ -232,92 +223,26 @@ send_args(struct rconn *conn, const struct span *args, size_t n_args,
 
 /* ---- logging in ---- */
 
-static void
-set_text(char *out, size_t size, struct span text)
-{
-	size_t len = text.len < size - 1 ? text.len : size - 1;
-
-	memcpy(out, text.ptr, len);
-	out[len] = '\0';
-}
-
-/* The first error of a login counts: the others follow from it. */
-static void
-refuse_login(struct rconn *conn, const struct reply *reply)
-{
-	if (conn->close_why[0] != '\0')
-		return;
-	set_text(conn->close_why, sizeof(conn->close_why), reply->text);
-	conn->was_refused = !reply_is_error(reply, "LOADING") &&
-			    !reply_is_error(reply, "MASTERDOWN") &&
-			    !reply_is_error(reply, "BUSY");
-}
-
-static void
-on_login_reply(void *ctx, enum hs_err err, const struct reply *reply)
+static enum hs_err
+send_for_login(void *ctx, const struct span *args, size_t n_args,
+	       rconn_reply_fn fn, void *fn_ctx)
 {
 	struct rconn *conn = ctx;
+	enum hs_err err = send_args(conn, args, n_args, RING_NEVER, fn, fn_ctx);
 
-	if (err == HS_OK && reply->type == REPLY_ERROR)
-		refuse_login(conn, reply);
+	buf_wipe(&conn->scratch); /* it may be the password */
+	return err;
 }
 
-/* A server that wants no password is usable: others take it with a warning. */
 static void
-on_auth(void *ctx, enum hs_err err, const struct reply *reply)
+on_no_password(void *ctx)
 {
-	struct rconn *conn = ctx;
+	const struct rconn *conn = ctx;
 
-	if (err != HS_OK || reply->type != REPLY_ERROR)
-		return;
-	const char *text = (const char *)reply->text.ptr;
-	if (strstr(text, "without any password configured") == NULL &&
-	    strstr(text, "no password is set") == NULL) {
-		refuse_login(conn, reply);
-		return;
-	}
 	if (!conn->is_quiet && conn->lost_at_ms == 0)
 		log_warn("%s wants no password, but one is configured "
 			 "address=%s",
 			 conn->label, topo_text(conn->topo));
-}
-
-static void
-on_ignored(void *ctx, enum hs_err err, const struct reply *reply)
-{
-	(void)ctx;
-	(void)err;
-	(void)reply;
-}
-
-static bool
-is_sha(struct span text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		if (!isxdigit(text.ptr[i]))
-			return false;
-	return text.len == SHA_DIGITS;
-}
-
-static void
-on_script(void *ctx, enum hs_err err, const struct reply *reply)
-{
-	struct rconn *conn = ctx;
-
-	if (err != HS_OK)
-		return;
-	if (reply->type == REPLY_ERROR) {
-		refuse_login(conn, reply);
-		return;
-	}
-	if (reply->type != REPLY_TEXT || !is_sha(reply->text)) {
-		snprintf(conn->close_why, sizeof(conn->close_why),
-			 "SCRIPT LOAD did not answer a SHA1");
-		return;
-	}
-	struct rconn_script *known = &conn->known[conn->n_loaded++];
-	set_text(known->sha, sizeof(known->sha), reply->text);
-	known->is_loading = false;
 }
 
 static void
@@ -337,15 +262,11 @@ log_up(struct rconn *conn)
 			   (long long)(clock_mono_ms() - conn->lost_at_ms));
 }
 
-/* The last reply of a login. */
 static void
-on_login_done(void *ctx, enum hs_err err, const struct reply *reply)
+on_logged_in(void *ctx)
 {
 	struct rconn *conn = ctx;
 
-	on_login_reply(ctx, err, reply);
-	if (err != HS_OK || conn->close_why[0] != '\0')
-		return;
 	conn->state = RCONN_UP;
 	conn->up_at_ms = clock_mono_ms();
 	conn->armed_due_ms = RING_NEVER;
@@ -357,63 +278,11 @@ on_login_done(void *ctx, enum hs_err err, const struct reply *reply)
 		conn->fn(conn->ctx, conn, true);
 }
 
-static enum hs_err
-send_auth(struct rconn *conn)
-{
-	struct span args[3] = { span_text("AUTH") };
-	size_t n = 1;
-
-	if (conn->username != NULL)
-		args[n++] = span_text(conn->username);
-	args[n++] = span_text(conn->password);
-	enum hs_err err = send_args(conn, args, n, RING_NEVER, on_auth, conn);
-	buf_wipe(&conn->scratch);
-	return err;
-}
-
-static enum hs_err
-send_select(struct rconn *conn)
-{
-	char db[24];
-
-	snprintf(db, sizeof(db), "%lld", (long long)conn->db);
-	struct span args[2] = { span_text("SELECT"), span_text(db) };
-	return send_args(conn, args, 2, RING_NEVER, on_login_reply, conn);
-}
-
-static enum hs_err
-send_script_load(struct rconn *conn, size_t i, rconn_reply_fn fn, void *ctx)
-{
-	struct span args[3] = { span_text("SCRIPT"), span_text("LOAD"),
-				span_text(conn->scripts[i]->text) };
-
-	conn->known[i].is_loading = true;
-	return send_args(conn, args, 3, RING_NEVER, fn, ctx);
-}
-
-static enum hs_err
-send_login(struct rconn *conn)
-{
-	enum hs_err err = HS_OK;
-	struct span name[3] = { span_text("CLIENT"), span_text("SETNAME") };
-	struct span ping[1] = { span_text("PING") };
-
-	if (conn->password != NULL)
-		err = send_auth(conn);
-	if (err == HS_OK && conn->db != 0)
-		err = send_select(conn);
-	if (err == HS_OK && conn->client_name != NULL) {
-		name[2] = span_text(conn->client_name);
-		err = send_args(conn, name, 3, RING_NEVER, on_ignored, conn);
-	}
-	conn->n_loaded = 0;
-	for (size_t i = 0; err == HS_OK && i < conn->n_scripts; i++)
-		err = send_script_load(conn, i, on_script, conn);
-	/* always: it finds -NOAUTH and -LOADING when nothing else was asked */
-	if (err == HS_OK)
-		err = send_args(conn, ping, 1, RING_NEVER, on_login_done, conn);
-	return err;
-}
+static const struct login_fns login_fns = {
+	.send = send_for_login,
+	.on_no_password = on_no_password,
+	.on_done = on_logged_in,
+};
 
 /* ---- going down ---- */
 
@@ -422,7 +291,7 @@ log_down(struct rconn *conn, bool was_up)
 {
 	if (conn->is_quiet)
 		return;
-	if (conn->was_refused && !conn->has_complained) {
+	if (login_was_refused(conn->login) && !conn->has_complained) {
 		conn->has_complained = true;
 		conn->has_warned = true;
 		log_error("%s refuses the login address=%s reason=\"%s\"",
@@ -444,7 +313,7 @@ schedule_retry(struct rconn *conn)
 {
 	int64_t half = conn->retry_ms / 2;
 
-	if (conn->was_refused) /* a person must act: no hurry */
+	if (login_was_refused(conn->login)) /* a person must act: no hurry */
 		half = conn->retry_max_ms / 2;
 	arm(conn, half + (int64_t)digest_random_below((uint64_t)half + 1));
 	conn->retry_ms *= 2;
@@ -472,14 +341,23 @@ fail_pending(struct rconn *conn)
 	ring_free(ring);
 }
 
+/* Why a callback found the connection useless; "" if none did. */
+static const char *
+reason_to_close(const struct rconn *conn)
+{
+	return conn->close_why[0] != '\0' ? conn->close_why
+					  : login_error(conn->login);
+}
+
 static void
 go_down(struct rconn *conn, const char *why)
 {
+	const char *reason = reason_to_close(conn);
 	bool was_up = conn->state == RCONN_UP;
 
 	/* what the server said explains more than that it hung up */
 	snprintf(conn->error, sizeof(conn->error), "%s",
-		 conn->close_why[0] != '\0' ? conn->close_why : why);
+		 reason[0] != '\0' ? reason : why);
 	conn->close_why[0] = '\0';
 	conn->state = RCONN_DOWN;
 	wire_free(conn->wire);
@@ -495,7 +373,7 @@ go_down(struct rconn *conn, const char *why)
 	}
 	log_down(conn, was_up);
 	schedule_retry(conn);
-	conn->was_refused = false;
+	login_reset(conn->login);
 	fail_pending(conn);
 	if (was_up && conn->fn != NULL) {
 		conn->in_callback = true;
@@ -536,7 +414,8 @@ take_reply(struct rconn *conn, const struct reply *reply)
 	conn->in_callback = false;
 	if (was_up && is_wrong_server(reply)) {
 		conn->is_flapping = true;
-		set_text(conn->close_why, sizeof(conn->close_why), reply->text);
+		snprintf(conn->close_why, sizeof(conn->close_why), "%s",
+			 (const char *)reply->text.ptr);
 	}
 }
 
@@ -551,7 +430,7 @@ take_replies(struct rconn *conn)
 		take_reply(conn, reply);
 		reply_free(reply);
 		/* a refused login waits for the rest of its replies */
-		if (conn->close_why[0] != '\0' &&
+		if (reason_to_close(conn)[0] != '\0' &&
 		    (conn->state == RCONN_UP ||
 		     ring_n_commands(conn->ring) == 0))
 			return HS_UNAVAILABLE;
@@ -582,7 +461,7 @@ static void
 on_open(void *ctx)
 {
 	struct rconn *conn = ctx;
-	enum hs_err err = send_login(conn);
+	enum hs_err err = login_send(conn->login);
 
 	if (err != HS_OK)
 		go_down(conn, hs_err_text(err));
@@ -612,12 +491,6 @@ connect_now(struct rconn *conn)
 
 /* ---- public ---- */
 
-static char *
-copy_or_null(const char *text)
-{
-	return text != NULL ? xstrdup(text) : NULL;
-}
-
 static int64_t
 positive_or(int64_t value, int64_t otherwise)
 {
@@ -636,20 +509,13 @@ rconn_new(struct event_base *base, struct topo *topo,
 	conn->ctx = ctx;
 	conn->label =
 		xstrdup(settings->label != NULL ? settings->label : "redis");
-	conn->username = copy_or_null(settings->username);
-	conn->password = copy_or_null(settings->password);
-	conn->client_name = copy_or_null(settings->client_name);
-	conn->db = settings->db;
 	conn->is_quiet = settings->is_quiet;
 	conn->connect_timeout_ms =
 		positive_or(settings->connect_timeout_ms, CONNECT_TIMEOUT_MS);
 	conn->retry_min_ms = positive_or(settings->retry_min_ms, RETRY_MIN_MS);
 	conn->retry_max_ms = positive_or(settings->retry_max_ms, RETRY_MAX_MS);
 	conn->retry_ms = conn->retry_min_ms;
-	conn->scripts = settings->scripts;
-	while (conn->scripts != NULL && conn->scripts[conn->n_scripts] != NULL)
-		conn->n_scripts++;
-	conn->known = xcalloc(conn->n_scripts + 1, sizeof(*conn->known));
+	conn->login = login_new(settings, &login_fns, conn);
 	conn->state = RCONN_DOWN;
 	conn->armed_due_ms = RING_NEVER;
 	conn->ring = ring_new();
@@ -659,15 +525,6 @@ rconn_new(struct event_base *base, struct topo *topo,
 	if (conn->timer == NULL)
 		log_fatal(EX_OSERR, "out of memory");
 	return conn;
-}
-
-static void
-free_secret(char *secret)
-{
-	if (secret == NULL)
-		return;
-	explicit_bzero(secret, strlen(secret));
-	free(secret);
 }
 
 void
@@ -687,11 +544,8 @@ rconn_free(struct rconn *conn)
 	ring_free(conn->ring);
 	buf_wipe(&conn->scratch);
 	buf_fini(&conn->scratch);
-	free(conn->known);
+	login_free(conn->login);
 	free(conn->label);
-	free(conn->username);
-	free_secret(conn->password);
-	free(conn->client_name);
 	free(conn);
 }
 
@@ -756,22 +610,10 @@ rconn_send_texts(struct rconn *conn, int64_t timeout_ms, rconn_reply_fn fn,
 	return rconn_send(conn, args, n, timeout_ms, fn, ctx);
 }
 
-static size_t
-script_index(const struct rconn *conn, const struct script *script)
-{
-	size_t i = 0;
-
-	while (i < conn->n_scripts && conn->scripts[i] != script)
-		i++;
-	return i;
-}
-
 struct rconn_script *
 rconn_script(struct rconn *conn, const struct script *script)
 {
-	size_t i = script_index(conn, script);
-
-	return i < conn->n_scripts ? &conn->known[i] : NULL;
+	return login_script(conn->login, script);
 }
 
 static void
@@ -787,18 +629,19 @@ on_reloaded(void *ctx, enum hs_err err, const struct reply *reply)
 enum hs_err
 rconn_load_script(struct rconn *conn, const struct script *script)
 {
-	size_t i = script_index(conn, script);
+	struct rconn_script *known = login_script(conn->login, script);
 
-	if (i == conn->n_scripts)
+	if (known == NULL)
 		return HS_NOT_FOUND;
 	if (conn->state != RCONN_UP)
 		return HS_UNAVAILABLE;
-	if (conn->known[i].is_loading)
+	if (known->is_loading)
 		return HS_OK;
+	struct span args[3] = { span_text("SCRIPT"), span_text("LOAD"),
+				span_text(script->text) };
 	enum hs_err err =
-		send_script_load(conn, i, on_reloaded, &conn->known[i]);
-	if (err != HS_OK)
-		conn->known[i].is_loading = false;
+		send_args(conn, args, 3, RING_NEVER, on_reloaded, known);
+	known->is_loading = err == HS_OK;
 	return err;
 }
 
