@@ -1,20 +1,27 @@
 # The settings as they are shipped, and examples for web servers.
 
 hooksyncconfdir = $(sysconfdir)/hooksync
-dist_hooksyncconf_DATA = %D%/hooksync.conf
+EXTRA_DIST += %D%/hooksync.conf
 
 examplesdir = $(docdir)/examples
 dist_examples_DATA = \
 	%D%/apache-hooksync.conf \
 	%D%/nginx-hooksync.conf
 
-# Folders for what the operator adds; removed again only when they are empty.
+# Settings that are there are the operator's, and stay as they are; so do the
+# folders for what he adds, unless they are empty.
 install-data-local:
 	$(MKDIR_P) '$(DESTDIR)$(hooksyncconfdir)/conf.d'
 	$(MKDIR_P) '$(DESTDIR)$(hooksyncconfdir)/secrets'
 	chmod 0750 '$(DESTDIR)$(hooksyncconfdir)/secrets'
+	test -e '$(DESTDIR)$(hooksyncconfdir)/hooksync.conf' || \
+		$(INSTALL_DATA) '$(srcdir)/%D%/hooksync.conf' \
+			'$(DESTDIR)$(hooksyncconfdir)/hooksync.conf'
 
 uninstall-hook:
+	-cmp -s '$(srcdir)/%D%/hooksync.conf' \
+		'$(DESTDIR)$(hooksyncconfdir)/hooksync.conf' && \
+		rm -f '$(DESTDIR)$(hooksyncconfdir)/hooksync.conf'
 	-rmdir '$(DESTDIR)$(hooksyncconfdir)/conf.d' \
 		'$(DESTDIR)$(hooksyncconfdir)/secrets' \
 		'$(DESTDIR)$(hooksyncconfdir)' 2>/dev/null
