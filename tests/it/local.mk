@@ -2,6 +2,7 @@
 
 IT_STORIES = \
 	%D%/main_job.sh \
+	%D%/start.sh \
 	%D%/retry.sh \
 	%D%/crash.sh \
 	%D%/burst.sh \
