@@ -5,13 +5,6 @@
  * the first lane with room is taken, so that few transfers share few
  * connections.
  *
- * Sockets are registered lazily: curl says "not interested" after each answer
- * and "readable" before the next, and both would be a system call. We keep the
- * registration of a socket that curl opened through us until curl closes it
- * through us, and take it back only when an event comes that nobody wants.
- * Sockets that curl got otherwise (its resolver's) are registered as told,
- * since nobody tells us when they are closed.
- *
  * Nothing is reported from inside http_start(): curl is only driven by events.
  * A transfer leaves curl before its callback runs, and is reused after it.
  *
@@ -38,17 +31,10 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "http/head.h"
+#include "http/sockets.h"
 
 #define LANE_TRANSFERS 100 /* measured: 50 x 100 is 3x faster than 1 x 5000 */
 #define KEPT_BODY_BYTES (256 * 1024) /* a resting transfer keeps that much */
-
-struct socket { /* one that curl uses; found by its number */
-	struct event *event;
-	struct lane *lane; /* who asked last; NULL: nobody */
-	bool is_ours;      /* opened and closed through us */
-	short wanted;      /* EV_READ, EV_WRITE */
-	short registered;
-};
 
 struct lane {
 	struct http *http;
@@ -82,8 +68,7 @@ struct http {
 	struct list running;
 	struct list resting;
 	size_t n_resting;
-	struct socket **sockets; /* by number */
-	size_t n_sockets;
+	struct sockets *sockets;
 	bool in_callback;
 	/* http_run */
 	struct http_transfer *kept; /* its answer is still read */
@@ -400,81 +385,16 @@ on_curl_timer(CURLM *multi, long ms, void *ctx)
 	return evtimer_add(lane->timer, &wait);
 }
 
-static struct socket *
-find_socket(struct http *http, curl_socket_t fd)
-{
-	return (size_t)fd < http->n_sockets ? http->sockets[fd] : NULL;
-}
-
-static struct socket *
-make_socket(struct http *http, curl_socket_t fd)
-{
-	if ((size_t)fd >= http->n_sockets) {
-		size_t n = ((size_t)fd + 1) * 2;
-		http->sockets = xreallocarray(http->sockets, n, sizeof(void *));
-		memset(http->sockets + http->n_sockets, 0,
-		       (n - http->n_sockets) * sizeof(void *));
-		http->n_sockets = n;
-	}
-	if (http->sockets[fd] == NULL)
-		http->sockets[fd] = xcalloc(1, sizeof(struct socket));
-	return http->sockets[fd];
-}
-
 static void
-drop_socket(struct http *http, curl_socket_t fd)
+on_ready(void *owner, int fd, short events)
 {
-	struct socket *known = find_socket(http, fd);
-
-	if (known == NULL)
-		return;
-	if (known->event != NULL)
-		event_free(known->event);
-	free(known);
-	http->sockets[fd] = NULL;
-}
-
-static void on_socket(evutil_socket_t fd, short what, void *ctx);
-
-/* Makes the loop watch for exactly these. */
-static void
-watch(struct http *http, struct socket *known, curl_socket_t fd, short events)
-{
-	if (known->event != NULL && known->registered != 0)
-		(void)event_del(known->event);
-	known->registered = events;
-	if (events == 0)
-		return;
-	if (known->event == NULL)
-		known->event =
-			event_new(http->base, fd, (short)(events | EV_PERSIST),
-				  on_socket, http);
-	else
-		(void)event_assign(known->event, http->base, fd,
-				   (short)(events | EV_PERSIST), on_socket,
-				   http);
-	if (known->event == NULL || event_add(known->event, NULL) != 0)
-		log_fatal(EX_OSERR, "out of memory");
-}
-
-static void
-on_socket(evutil_socket_t fd, short what, void *ctx)
-{
-	struct http *http = ctx;
-	struct socket *known = find_socket(http, fd);
-	short wanted = (short)(what & known->wanted);
-
-	/* what nobody wants any more would come again and again */
-	if (wanted != (what & (EV_READ | EV_WRITE)))
-		watch(http, known, fd, known->wanted);
-	if (wanted == 0 || known->lane == NULL)
-		return;
 	int mask = 0;
-	if ((wanted & EV_READ) != 0)
+
+	if ((events & EV_READ) != 0)
 		mask |= CURL_CSELECT_IN;
-	if ((wanted & EV_WRITE) != 0)
+	if ((events & EV_WRITE) != 0)
 		mask |= CURL_CSELECT_OUT;
-	drive(known->lane, fd, mask);
+	drive(owner, fd, mask);
 }
 
 static int
@@ -482,24 +402,19 @@ on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *ctx,
 	       void *socket_ctx)
 {
 	struct lane *lane = ctx;
-	struct http *http = lane->http;
-	struct socket *known = make_socket(http, fd);
+	struct sockets *sockets = lane->http->sockets;
+	short wanted = 0;
 
 	(void)easy;
 	(void)socket_ctx;
-	known->lane = lane;
-	known->wanted = 0;
 	if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
-		known->wanted |= EV_READ;
+		wanted |= EV_READ;
 	if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
-		known->wanted |= EV_WRITE;
-	if (!known->is_ours && what == CURL_POLL_REMOVE) {
-		drop_socket(http, fd);
-		return 0;
-	}
-	if (known->is_ours ? (known->wanted & ~known->registered) != 0
-			   : known->wanted != known->registered)
-		watch(http, known, fd, known->wanted);
+		wanted |= EV_WRITE;
+	if (what == CURL_POLL_REMOVE)
+		sockets_leave(sockets, fd);
+	else
+		sockets_want(sockets, fd, lane, wanted);
 	return 0;
 }
 
@@ -512,15 +427,16 @@ on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 
 	if (fd < 0)
 		return CURL_SOCKET_BAD;
-	drop_socket(http, fd); /* what had the number before is gone */
-	make_socket(http, fd)->is_ours = purpose == CURLSOCKTYPE_IPCXN;
+	sockets_announce(http->sockets, fd, purpose == CURLSOCKTYPE_IPCXN);
 	return fd;
 }
 
 static int
 on_close_socket(void *ctx, curl_socket_t fd)
 {
-	drop_socket(ctx, fd);
+	struct http *http = ctx;
+
+	sockets_drop(http->sockets, fd);
 	return close(fd);
 }
 
@@ -672,6 +588,7 @@ http_new(struct event_base *base, size_t max_connections)
 		log_fatal(EX_OSERR, "curl cannot start");
 	http->base = base;
 	http->max_connections = max_connections > 0 ? max_connections : 1;
+	http->sockets = sockets_new(base, on_ready);
 	list_init(&http->running);
 	list_init(&http->resting);
 	return http;
@@ -697,9 +614,7 @@ http_free(struct http *http)
 		transfer_free(list_owner(node, struct http_transfer, node));
 	for (size_t i = 0; i < http->n_lanes; i++)
 		lane_free(http->lanes[i]); /* closes the sockets, through us */
-	for (size_t i = 0; i < http->n_sockets; i++)
-		drop_socket(http, (curl_socket_t)i);
-	free(http->sockets);
+	sockets_free(http->sockets);
 	free(http->lanes);
 	free(http);
 	curl_global_cleanup();
