@@ -225,11 +225,13 @@ redis_server_again(struct redis_server *server, const char *const *options)
 void
 redis_server_pause(struct redis_server *server)
 {
-	(void)kill(server->pid, SIGSTOP);
+	if (server->pid != 0) /* 0 would be all of us */
+		(void)kill(server->pid, SIGSTOP);
 }
 
 void
 redis_server_resume(struct redis_server *server)
 {
-	(void)kill(server->pid, SIGCONT);
+	if (server->pid != 0)
+		(void)kill(server->pid, SIGCONT);
 }
