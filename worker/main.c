@@ -214,7 +214,7 @@ static void
 on_bad_map(void *ctx, const struct route *route, const char *text)
 {
 	(void)ctx;
-	log_error("routes.%s.%s: %s", route->name,
+	log_error("%s: routes.%s.%s: %s", route->map_origin, route->name,
 		  route->map_file ? "map_file" : "map", text);
 }
 

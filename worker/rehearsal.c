@@ -62,10 +62,11 @@ on_map_finding(void *ctx, const struct route *route, const char *text)
 
 	(*n_findings)++;
 	if (route->map_file)
-		fprintf(stderr, "routes.%s.map_file: %s: %s\n", route->name,
-			route->map_file, text);
+		fprintf(stderr, "%s: routes.%s.map_file: %s: %s\n",
+			route->map_origin, route->name, route->map_file, text);
 	else
-		fprintf(stderr, "routes.%s.map: %s\n", route->name, text);
+		fprintf(stderr, "%s: routes.%s.map: %s\n", route->map_origin,
+			route->name, text);
 }
 
 int
@@ -162,6 +163,7 @@ read_data(struct stage *stage, const char *path)
 {
 	const struct endpoint *endpoint =
 		endpoint_to(stage->conf, stage->route->route);
+	const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
 	const char *wrong = NULL;
 	size_t offset = 0;
 	struct span payload;
@@ -172,14 +174,14 @@ read_data(struct stage *stage, const char *path)
 	buf_init(&file, BOUNDS_BODY_BYTES);
 	err = read_input(path, &file);
 	if (err) {
-		buf_notef(&stage->why, "%s: %s", path,
+		buf_notef(&stage->why, "%s: %s", name,
 			  err == HS_IO ? strerror(errno) : hs_err_text(err));
 		code = EX_NOINPUT;
 		goto out;
 	}
 	err = doc_scan(buf_span(&file), &offset, &wrong);
 	if (err) {
-		buf_notef(&stage->why, "%s is no JSON: %s at byte %zu", path,
+		buf_notef(&stage->why, "%s is no JSON: %s at byte %zu", name,
 			  wrong ? wrong : hs_err_text(err), offset);
 		code = EX_DATAERR;
 		goto out;

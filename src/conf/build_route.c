@@ -106,6 +106,10 @@ take_map(struct build *build, const char *group, struct route *route)
 			    build_get(build, group, "map")->origin);
 		return;
 	}
+	const char *name = route->map_file ? "map_file" : "map";
+	if (route->map || route->map_file)
+		route->map_origin =
+			xstrdup(build_get(build, group, name)->origin);
 	if (route->map_file && build_need_of_services(build) != BUILD_UNNEEDED)
 		route->map = read_map(build, group, route->map_file);
 }

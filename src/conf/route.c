@@ -48,6 +48,7 @@ route_free(struct route *route)
 	free(route->job);
 	free(route->map);
 	free(route->map_file);
+	free(route->map_origin);
 	free(route);
 }
 

@@ -35,6 +35,7 @@ struct route {
 	struct route_call *fetch; /* NULL: the map sees no .source */
 	char *map; /* jq program (map, or map_file's content); NULL: pushes .source, else .data.rawPayload */
 	char *map_file;          /* NULL: inline */
+	char *map_origin;        /* where that was set: "FILE:LINE" */
 	struct route_call *push; /* NULL: done after the map */
 	struct route_call *gone; /* NULL: a 404 on fetch is just done */
 };

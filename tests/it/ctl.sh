@@ -100,7 +100,7 @@ cat >"$stage/conf.d/bad.conf" <<-END
 	routes = { crm-invoice-webhook = { map = "{ number: "; }; };
 END
 ends_with 78 check
-moans 'crm-invoice-webhook'
+moans 'conf.d/bad.conf:1: routes.crm-invoice-webhook.map: '
 ends_with 78 check --json
 is 'a map that does not compile' "$(json_at /maps) $(json_at /is_valid)" \
 	'wrong false'
@@ -126,6 +126,7 @@ check 'no secret is shown' fails grep -Fq -e crm-token-of-the-tests \
 ends_with 0 -o worker.concurrency=7 config --json
 check 'config --json is JSON' json_at
 says '{"name":"worker.concurrency","value":"7","origin":"flag'
+says '{"name":"queue.name","value":"sync",'
 REDIS_PASSWORD=of-the-environment
 export REDIS_PASSWORD
 ends_with 0 config
