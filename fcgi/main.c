@@ -267,6 +267,23 @@ on_reload_signal(evutil_socket_t signal_number, short what, void *ctx)
 	log_notice("SIGHUP changes nothing yet: restart for new settings");
 }
 
+/* What this process will do, for who reads its log. */
+static void
+tell_endpoints(const struct conf *conf)
+{
+	if (conf->endpoints[0] == NULL)
+		log_warn("no endpoint is configured: every webhook is "
+			 "answered 404");
+	for (size_t i = 0; conf->endpoints[i] != NULL; i++) {
+		const struct endpoint *endpoint = conf->endpoints[i];
+		log_notice("accepts webhooks endpoint=%s path=%s scheme=%s "
+			   "queue=%s name=\"%s\"",
+			   endpoint->name, endpoint->path,
+			   signature_scheme_name(endpoint->scheme),
+			   endpoint->queue, endpoint->job);
+	}
+}
+
 static struct event *
 must(struct event *event, const struct timeval *tv, bool is_added)
 {
@@ -346,6 +363,7 @@ main(int argc, char **argv)
 	enqueuer_start(responder.enqueuer);
 
 	log_notice("started, listening on %s", responder.listener.text);
+	tell_endpoints(responder.conf);
 	notify_ready();
 	report_status(&responder);
 	event_base_dispatch(responder.base);

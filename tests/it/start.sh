@@ -1,7 +1,7 @@
 #!/bin/sh
-# What a worker says when it starts, and that it is true: queues, routes and
-# services; a concurrency from the environment; a map in a file; and the line of
-# statistics while jobs are in all states.
+# What the daemons say when they start, and that it is true: endpoints; queues,
+# routes and services; a concurrency from the environment; a map in a file; and
+# the line of statistics while jobs are in all states.
 # shellcheck source=tests/it/lib.sh
 . "${top_srcdir:-$(dirname "$0")/../..}/tests/it/lib.sh"
 # shellcheck source=tests/lib/by_hand.sh
@@ -22,6 +22,7 @@ stage_redis
 HOOKSYNC_WORKER_CONCURRENCY=2
 export HOOKSYNC_WORKER_CONCURRENCY
 stage_worker
+stage_responder
 
 logged() # TEXT
 {
@@ -37,6 +38,10 @@ check 'and which file maps it' logged 'route=note job="note" map='
 check 'and where that goes' logged \
 	"service=erp url=$mock_url/erp concurrency=50 basic=secret:erp-login"
 check 'secrets by name only' fails grep -q of-the-tests "$stage/worker.log"
+
+check 'the responder names its endpoints' wait_for 10 grep -Fq \
+	'accepts webhooks endpoint=identity path=/webhooks/identity scheme=standard-webhooks queue=sync name="crm-identity-webhook"' \
+	"$stage/responder.log"
 
 job_add n note '{"id":"n","text":"hello"}'
 becomes 'a job is mapped by the file' 10 '{"text":"hello","try":1}' \
