@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/bounds.h"
+#include "base/doc.h"
 #include "base/num.h"
 #include "conf/table.h"
 #include "ctl/ctl.h"
@@ -209,6 +210,23 @@ struct values {
 	size_t n;
 };
 
+/* Texts stand in quotes as in the file; a script wants what is inside. */
+static void
+print_plain(const char *value)
+{
+	struct span text = span_text(value);
+	struct buf plain;
+
+	buf_init(&plain, text.len);
+	if (text.len > 0 && text.ptr[0] == '"' &&
+	    doc_scan(text, NULL, NULL) == HS_OK &&
+	    doc_string_decode(text, &plain) == HS_OK)
+		show_json_text(stdout, buf_span(&plain));
+	else
+		show_json_text(stdout, text);
+	buf_fini(&plain);
+}
+
 static void
 on_value(void *ctx, const char *name, const char *value, const char *origin,
 	 bool is_reloadable)
@@ -229,7 +247,7 @@ on_value(void *ctx, const char *name, const char *value, const char *origin,
 	show_json_text(stdout, span_text(name));
 	fputs(",\"value\":", stdout);
 	if (value)
-		show_json_text(stdout, span_text(value));
+		print_plain(value);
 	else
 		fputs("null", stdout);
 	fputs(",\"origin\":", stdout);

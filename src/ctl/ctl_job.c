@@ -108,7 +108,9 @@ list_add_row(struct listing *list, const struct job *job)
 	char *cells[6];
 	char age[SHOW_AGE_SIZE];
 	size_t n = 0;
-	const char *reason = job->failed_reason;
+	/* a completed job may have failed before */
+	const char *reason =
+		list->state == JOB_COMPLETED ? NULL : job->failed_reason;
 
 	if (!reason && job->poison)
 		reason = job->poison;
