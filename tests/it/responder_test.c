@@ -430,6 +430,7 @@ test_open(void **state)
 	assert_int_equal(answer.status, 200);
 	assert_true(span_is(answer.body, "{\"success\":true}"));
 	char *id = fcgi_answer_header(&answer, "X-Request-Id");
+	assert_non_null(id);
 	assert_string_equal(id, "req.1");
 	free(id);
 	fcgi_answer_fini(&answer);
@@ -537,6 +538,28 @@ test_odd_delivery_ids(void **state)
 	assert_redis("TYPE bull:sync:marker", "zset");
 }
 
+/* What names a key of the queue, or would split one, is an id like any other
+ * as long as it stays in the data; a worker encodes it for its path. */
+static void
+test_odd_data_ids(void **state)
+{
+	const struct shape shapes[] = {
+		{ .body = span_text("{\"identityId\":\"marker\",\"action\":"
+				    "\"a\"}") },
+		{ .body = span_text(
+			  "{\"identityId\":\"a:b\",\"action\":\"a\"}") },
+		{ .body = span_text("{\"identityId\":\"wait\",\"action\":"
+				    "\"../..\"}") },
+	};
+	(void)state;
+	flush();
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(ask(&shapes[i]), 200);
+	assert_redis("TYPE bull:sync:marker", "zset");
+	assert_redis("TYPE bull:sync:wait", "list");
+	assert_int_equal(redis_number("LLEN bull:sync:wait"), 3);
+}
+
 static void
 test_failed_is_retried(void **state)
 {
@@ -582,6 +605,7 @@ test_health(void **state)
 	ask_on(fd, &shape, NULL, 0, &answer);
 	assert_int_equal(answer.status, 405);
 	char *allow = fcgi_answer_header(&answer, "Allow");
+	assert_non_null(allow);
 	assert_string_equal(allow, "GET, HEAD");
 	free(allow);
 	fcgi_answer_fini(&answer);
@@ -1127,6 +1151,7 @@ ask_bad(const struct bad *bad)
 	assert_string_equal(type, "application/problem+json");
 	if (bad->status == 405) {
 		char *allow = fcgi_answer_header(&answer, "Allow");
+		assert_non_null(allow);
 		assert_string_equal(allow, "POST");
 		free(allow);
 	}
@@ -1454,6 +1479,7 @@ assert_unavailable(const struct shape *shape)
 	assert_int_equal(answer.status, 503);
 	assert_true(clock_mono_ms() - start_ms < 2000);
 	char *later = fcgi_answer_header(&answer, "Retry-After");
+	assert_non_null(later);
 	assert_string_equal(later, "7");
 	free(later);
 	fcgi_answer_fini(&answer);
@@ -1644,6 +1670,7 @@ main(void)
 		cmocka_unit_test(test_open),
 		cmocka_unit_test(test_schemes),
 		cmocka_unit_test(test_odd_delivery_ids),
+		cmocka_unit_test(test_odd_data_ids),
 		cmocka_unit_test(test_failed_is_retried),
 		cmocka_unit_test(test_health),
 		cmocka_unit_test(test_kept),
