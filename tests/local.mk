@@ -23,14 +23,16 @@ EXTRA_DIST += %D%/layers.sh %D%/style.sh
 #: make check-tsan   the same, built with ThreadSanitizer
 #: make check-valgrind  the same under valgrind's memcheck; slow
 #: make check-node   against BullMQ itself; needs node, npm and the network
+#: make check-node-asan  the same against programs built as for check-asan
 #: make style        clang-format and shellcheck, without changing anything
 
 # A build folder of its own inside this one; configured once. The programs are
 # slower by these factors, and so are the stories' deadlines. No -Werror: with
 # sanitizers gcc warns of what it put in itself.
 SANITIZED_CFLAGS = -g -O1
+sanitized_folder = $(@:check-node-%=check-%).build
 sanitized_build = \
-	$(MKDIR_P) $@.build && cd $@.build && \
+	$(MKDIR_P) $(sanitized_folder) && cd $(sanitized_folder) && \
 	{ test -f Makefile || $(SHELL) '$(abs_top_srcdir)/configure' -q \
 		CFLAGS='$(SANITIZED_CFLAGS)'
 
@@ -39,6 +41,12 @@ check-asan:
 	cd $@.build && HOOKSYNC_SLOW=3 \
 		UBSAN_OPTIONS=print_stacktrace=1 \
 		$(MAKE) $(AM_MAKEFLAGS) check
+
+check-node-asan:
+	$(sanitized_build) --enable-sanitize=address,undefined; }
+	cd $(sanitized_folder) && HOOKSYNC_SLOW=3 \
+		UBSAN_OPTIONS=print_stacktrace=1 \
+		$(MAKE) $(AM_MAKEFLAGS) check-node
 
 check-tsan:
 	$(sanitized_build) --enable-sanitize=thread; }
@@ -64,4 +72,4 @@ clean-local:
 	rm -rf check-asan.build check-tsan.build check-node.build
 
 EXTRA_DIST += .shellcheckrc tests/tsan.supp tests/valgrind.supp
-.PHONY: check-asan check-tsan check-valgrind style
+.PHONY: check-asan check-node-asan check-tsan check-valgrind style
