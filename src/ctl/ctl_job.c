@@ -182,7 +182,7 @@ list_queue(struct listing *list, const char *name)
 
 static int
 jobs_run(struct session *session, const char **queues,
-	 const struct cmd_line *line, enum job_state state)
+	 const struct cmd_line *line)
 {
 	static const struct show_column columns[] = {
 		{ .head = "QUEUE" },
@@ -193,6 +193,9 @@ jobs_run(struct session *session, const char **queues,
 		{ .head = "REASON", .may_shrink = true, .may_hide = true },
 	};
 	const bool names_queue = queues[1] != NULL;
+	enum job_state state;
+	if (job_state_parse(line->args[0], &state) != HS_OK)
+		return CTL_USAGE; /* ctl_jobs() has looked */
 	struct listing list = {
 		.session = session,
 		.line = line,
@@ -223,11 +226,7 @@ jobs_run(struct session *session, const char **queues,
 int
 ctl_jobs(const struct cmd_line *line)
 {
-	struct conf *conf = NULL;
-	struct session *session = NULL;
-	const char **queues = NULL;
 	enum job_state state;
-	int code;
 
 	if (job_state_parse(line->args[0], &state) != HS_OK ||
 	    state == JOB_UNKNOWN) {
@@ -237,21 +236,7 @@ ctl_jobs(const struct cmd_line *line)
 			     line->args[0]);
 		return CTL_USAGE;
 	}
-	code = ctl_load(line, CONF_ROLE_COMMAND, &conf);
-	if (code != CTL_OK)
-		goto out;
-	queues = ctl_queues(line, conf, CTL_QUEUES_ALL);
-	code = CTL_USAGE;
-	if (!queues)
-		goto out;
-	session = session_open(conf);
-	code = session ? jobs_run(session, queues, line, state)
-		       : CTL_UNAVAILABLE;
-out:
-	session_close(session);
-	free(queues);
-	conf_unref(conf);
-	return code;
+	return session_visit(line, CTL_QUEUES_ALL, jobs_run);
 }
 
 /* ---- job ---- */
@@ -427,22 +412,5 @@ job_run(struct session *session, const char **queues,
 int
 ctl_job(const struct cmd_line *line)
 {
-	struct conf *conf = NULL;
-	struct session *session = NULL;
-	const char **queues = NULL;
-	int code = ctl_load(line, CONF_ROLE_COMMAND, &conf);
-
-	if (code != CTL_OK)
-		goto out;
-	queues = ctl_queues(line, conf, CTL_QUEUES_ALL);
-	code = CTL_USAGE;
-	if (!queues)
-		goto out;
-	session = session_open(conf);
-	code = session ? job_run(session, queues, line) : CTL_UNAVAILABLE;
-out:
-	session_close(session);
-	free(queues);
-	conf_unref(conf);
-	return code;
+	return session_visit(line, CTL_QUEUES_ALL, job_run);
 }

@@ -132,7 +132,8 @@ stats_print(const struct stats *stats, size_t n, int64_t now_ms)
 }
 
 static int
-stats_run(struct session *session, const char **queues, bool is_json)
+stats_run(struct session *session, const char **queues,
+	  const struct cmd_line *line)
 {
 	size_t n = 0;
 
@@ -149,7 +150,7 @@ stats_run(struct session *session, const char **queues, bool is_json)
 			session_end(session, err, NULL);
 	}
 	int code = session_wait(session);
-	if (code == CTL_OK && is_json)
+	if (code == CTL_OK && line->is_json)
 		stats_print_json(stats, n, clock_wall_ms());
 	else if (code == CTL_OK)
 		stats_print(stats, n, clock_wall_ms());
@@ -160,25 +161,7 @@ stats_run(struct session *session, const char **queues, bool is_json)
 int
 ctl_stats(const struct cmd_line *line)
 {
-	struct conf *conf = NULL;
-	struct session *session = NULL;
-	const char **queues = NULL;
-	int code = ctl_load(line, CONF_ROLE_COMMAND, &conf);
-
-	if (code != CTL_OK)
-		goto out;
-	queues = ctl_queues(line, conf, CTL_QUEUES_ALL);
-	code = CTL_USAGE;
-	if (!queues)
-		goto out;
-	session = session_open(conf);
-	code = session ? stats_run(session, queues, line->is_json)
-		       : CTL_UNAVAILABLE;
-out:
-	session_close(session);
-	free(queues);
-	conf_unref(conf);
-	return code;
+	return session_visit(line, CTL_QUEUES_ALL, stats_run);
 }
 
 /* ---- retry ---- */
@@ -342,7 +325,8 @@ retry_print_json_begin(const char *queue, bool is_first)
 }
 
 static int
-retry_all(struct session *session, const char **queues, bool is_json)
+retry_all(struct session *session, const char **queues,
+	  const struct cmd_line *line)
 {
 	int64_t n_total = 0;
 	int code = CTL_OK;
@@ -351,7 +335,7 @@ retry_all(struct session *session, const char **queues, bool is_json)
 		int64_t n = 0;
 		code = retry_queue(session, queues[i], &n);
 		n_total += n;
-		if (is_json) {
+		if (line->is_json) {
 			retry_print_json_begin(queues[i], i == 0);
 			printf(",\"n_retried\":%" PRId64 "}", n);
 		} else {
@@ -360,7 +344,7 @@ retry_all(struct session *session, const char **queues, bool is_json)
 			       n == 1 ? "job waits" : "jobs wait");
 		}
 	}
-	if (is_json)
+	if (line->is_json)
 		fputs("]\n", stdout);
 	if (code == CTL_OK && n_total == 0)
 		return CTL_NO_MATCH;
@@ -461,30 +445,8 @@ retry_ids(struct session *session, const char **names,
 int
 ctl_retry(const struct cmd_line *line)
 {
-	struct conf *conf = NULL;
-	struct session *session = NULL;
-	const char **queues = NULL;
-	int code = ctl_load(line, CONF_ROLE_COMMAND, &conf);
-
-	if (code != CTL_OK)
-		goto out;
 	/* All of the worker's; what only Node works on is named or left. */
-	queues = ctl_queues(line, conf,
-			    line->is_all ? CTL_QUEUES_WORKER : CTL_QUEUES_ALL);
-	code = CTL_USAGE;
-	if (!queues)
-		goto out;
-	session = session_open(conf);
-	code = CTL_UNAVAILABLE;
-	if (!session)
-		goto out;
 	if (line->is_all)
-		code = retry_all(session, queues, line->is_json);
-	else
-		code = retry_ids(session, queues, line);
-out:
-	session_close(session);
-	free(queues);
-	conf_unref(conf);
-	return code;
+		return session_visit(line, CTL_QUEUES_WORKER, retry_all);
+	return session_visit(line, CTL_QUEUES_ALL, retry_ids);
 }

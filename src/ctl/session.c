@@ -184,3 +184,26 @@ session_wait(struct session *session)
 			log_fatal(CTL_INTERNAL, "the event loop has failed");
 	return session->is_spoilt ? CTL_UNAVAILABLE : CTL_OK;
 }
+
+int
+session_visit(const struct cmd_line *line, enum ctl_which which, session_fn run)
+{
+	struct conf *conf = NULL;
+	struct session *session = NULL;
+	const char **queues = NULL;
+	int code = ctl_load(line, CONF_ROLE_COMMAND, &conf);
+
+	if (code != CTL_OK)
+		goto out;
+	queues = ctl_queues(line, conf, which);
+	code = CTL_USAGE;
+	if (!queues)
+		goto out;
+	session = session_open(conf);
+	code = session ? run(session, queues, line) : CTL_UNAVAILABLE;
+out:
+	session_close(session);
+	free(queues);
+	conf_unref(conf);
+	return code;
+}

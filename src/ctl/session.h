@@ -10,6 +10,7 @@
 
 #include "conf/conf.h"
 #include "queue/queue.h"
+#include "ctl/ctl.h"
 
 struct session;
 
@@ -31,5 +32,13 @@ void session_end(struct session *session, enum hs_err err, const char *text);
 /* Turns the loop until every call has ended. CTL_OK, or CTL_UNAVAILABLE when a
  * call went wrong. */
 int session_wait(struct session *session) HS_MUST_CHECK;
+
+/* A verb's whole visit: the configuration, the queues it works on
+ * (NULL-terminated names), the connection; then `run`, whose exit code it
+ * returns, as it does that of what went wrong before. */
+typedef int (*session_fn)(struct session *session, const char **queues,
+			  const struct cmd_line *line);
+int session_visit(const struct cmd_line *line, enum ctl_which which,
+		  session_fn run);
 
 #endif
