@@ -17,7 +17,7 @@ tests_unit_sockets_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/it/http_test
 TESTS += tests/it/http_test
-tests_it_http_test_SOURCES = tests/it/http_test.c
+tests_it_http_test_SOURCES = tests/it/http_test.c tests/lib/patience.h
 tests_it_http_test_LDADD = libhooksync.a $(HS_LIBS) $(CURL_LIBS) \
 	$(CMOCKA_LIBS)
 endif

@@ -44,7 +44,7 @@ tests_unit_job_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/it/queue_test tests/it/queue_finish_test
 TESTS += tests/it/queue_test tests/it/queue_finish_test
-queue_stage = tests/lib/queue_stage.c tests/lib/queue_stage.h \
+queue_stage = tests/lib/queue_stage.c tests/lib/queue_stage.h tests/lib/patience.h \
 	tests/lib/redis_server.c tests/lib/redis_server.h
 tests_it_queue_test_SOURCES = tests/it/queue_test.c $(queue_stage)
 tests_it_queue_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)

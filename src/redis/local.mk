@@ -31,12 +31,12 @@ tests_unit_topo_static_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/it/wire_test
 TESTS += tests/it/wire_test
-tests_it_wire_test_SOURCES = tests/it/wire_test.c
+tests_it_wire_test_SOURCES = tests/it/wire_test.c tests/lib/patience.h
 tests_it_wire_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/it/rconn_test
 TESTS += tests/it/rconn_test
-tests_it_rconn_test_SOURCES = tests/it/rconn_test.c \
+tests_it_rconn_test_SOURCES = tests/it/rconn_test.c tests/lib/patience.h \
 	tests/lib/redis_server.c tests/lib/redis_server.h
 tests_it_rconn_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
 endif

@@ -25,8 +25,8 @@
 
 #include "base/bounds.h"
 #include "base/clock.h"
+#include "tests/lib/patience.h"
 
-#define PATIENCE_MS 20000
 #define MAX_BODY (1024 * 1024)
 #define N_TOGETHER 200
 
@@ -41,37 +41,6 @@ static int n_requests;
 static struct evhttp_request *waiting[N_TOGETHER]; /* at /together */
 static int n_waiting;
 static struct evhttp_request *held; /* at /hold */
-
-/* ---- the loop ---- */
-
-static void
-on_tick(evutil_socket_t fd, short what, void *ctx)
-{
-	(void)fd;
-	(void)what;
-	(void)ctx;
-}
-
-#define WAIT_FOR(cond)                                            \
-	do {                                                      \
-		int64_t due_ms_ = clock_mono_ms() + PATIENCE_MS;  \
-		while (!(cond)) {                                 \
-			if (clock_mono_ms() > due_ms_)            \
-				fail_msg("in vain: %s", #cond);   \
-			(void)event_base_loop(base, EVLOOP_ONCE); \
-		}                                                 \
-	} while (0)
-
-static int
-turn_for(int64_t ms)
-{
-	int64_t due_ms = clock_mono_ms() + ms;
-	int n = 0;
-
-	for (; clock_mono_ms() < due_ms; n++)
-		(void)event_base_loop(base, EVLOOP_ONCE);
-	return n;
-}
 
 /* ---- the good server ---- */
 
@@ -371,7 +340,7 @@ ask(const struct http_request *request, struct seen *seen)
 {
 	*seen = (struct seen){ 0 };
 	(void)start(request, seen);
-	WAIT_FOR(seen->n > 0);
+	WAIT_FOR(base, seen->n > 0);
 	assert_int_equal(seen->n, 1);
 }
 
@@ -442,7 +411,7 @@ teardown(void **state)
 {
 	(void)state;
 	http_free(http);
-	turn_for(30); /* the server sees the ends */
+	turn_for(base, 30); /* the server sees the ends */
 	evhttp_free(server);
 	event_free(tick);
 	event_base_free(base);
@@ -489,7 +458,7 @@ sends_methods_and_bodies(void **state)
 			memset(body, '#', strlen(body));
 			free(body);
 		}
-		WAIT_FOR(seen.n == 1);
+		WAIT_FOR(base, seen.n == 1);
 		assert_int_equal(seen.result, HTTP_ANSWERED);
 		assert_int_equal(seen.status, 200);
 		assert_string_equal(seen.content_type, "text/echo");
@@ -637,7 +606,7 @@ refuses_wrong_requests(void **state)
 	request.bearer = "a\r\nX: 1";
 	assert_int_equal(http_start(http, &request, on_answer, &seen, NULL),
 			 HS_INVALID);
-	turn_for(50);
+	turn_for(base, 50);
 	assert_int_equal(seen.n, 0);
 	assert_int_equal(n_requests, 1);
 }
@@ -940,7 +909,7 @@ runs_two_hundred_at_once(void **state)
 			request_to("GET", url_of("/together"));
 		(void)start(&request, &seen[i]);
 	}
-	WAIT_FOR(n_answered(seen, N_TOGETHER) == N_TOGETHER);
+	WAIT_FOR(base, n_answered(seen, N_TOGETHER) == N_TOGETHER);
 	for (int i = 0; i < N_TOGETHER; i++) {
 		assert_int_equal(seen[i].n, 1);
 		assert_int_equal(seen[i].status, 200);
@@ -961,7 +930,7 @@ keeps_to_its_connections(void **state)
 			request_to("GET", url_of("/echo"));
 		(void)start(&request, &seen[i]);
 	}
-	WAIT_FOR(n_answered(seen, 20) == 20);
+	WAIT_FOR(base, n_answered(seen, 20) == 20);
 	for (int i = 0; i < 20; i++) {
 		assert_int_equal(seen[i].status, 200);
 		free(seen[i].body);
@@ -980,7 +949,7 @@ lets_idle_connections_go(void **state)
 	ask(&request, &seen);
 	free(seen.body);
 	/* the end of an idle connection must not keep the loop busy */
-	assert_true(turn_for(1500) < 400);
+	assert_true(turn_for(base, 1500) < 400);
 	ask(&request, &seen);
 	assert_int_equal(seen.status, 200);
 	free(seen.body);
@@ -1020,7 +989,7 @@ starts_from_a_callback(void **state)
 	(void)state;
 	assert_int_equal(http_start(http, &request, on_chain, &chain, NULL),
 			 HS_OK);
-	WAIT_FOR(chain.n_done == 51);
+	WAIT_FOR(base, chain.n_done == 51);
 }
 
 /* ---- cancelling ---- */
@@ -1045,12 +1014,12 @@ cancels(void **state)
 	http_cancel(NULL);
 	http_cancel(start(&request, &seen)); /* at once */
 	struct http_transfer *transfer = start(&request, &seen);
-	WAIT_FOR(held != NULL); /* under way */
+	WAIT_FOR(base, held != NULL); /* under way */
 	struct evhttp_connection *connection =
 		evhttp_request_get_connection(held);
 	evhttp_connection_set_closecb(connection, on_connection_gone, NULL);
 	http_cancel(transfer);
-	turn_for(50);
+	turn_for(base, 50);
 	assert_int_equal(seen.n, 0);
 	/* from the callback of another */
 	struct seen other = { 0 };
@@ -1059,8 +1028,8 @@ cancels(void **state)
 	assert_int_equal(
 		http_start(http, &echoed, on_cancel_other, &other, NULL),
 		HS_OK);
-	WAIT_FOR(other.n == 1);
-	turn_for(50);
+	WAIT_FOR(base, other.n == 1);
+	turn_for(base, 50);
 	assert_int_equal(seen.n, 0);
 	free(other.body);
 }
@@ -1077,10 +1046,10 @@ free_is_silent(void **state)
 			request_to("GET", url_of("/hold"));
 		(void)start(&request, &seen[i]);
 	}
-	WAIT_FOR(n_requests == 10);
+	WAIT_FOR(base, n_requests == 10);
 	http_free(http);
 	http = http_new(base, 10);
-	turn_for(50);
+	turn_for(base, 50);
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(seen[i].n, 0);
 }

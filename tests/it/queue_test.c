@@ -674,7 +674,7 @@ nobody_knows_when_redis_is_away(void **state)
 	assert_int_equal(get_refused("a"), HS_UNAVAILABLE);
 	assert_false(got.is_done);
 	redis_server_resume(server);
-	WAIT_FOR(rconn_is_up(conn));
+	WAIT_FOR(base, rconn_is_up(conn));
 	queue->timeout_ms = 5000;
 	add(one);
 	/* it had arrived, or not: the id keeps it one job */

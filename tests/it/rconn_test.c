@@ -26,9 +26,8 @@
 #include "base/log.h"
 #include "redis/script.h"
 #include "redis/topo.h"
+#include "tests/lib/patience.h"
 #include "tests/lib/redis_server.h"
-
-#define PATIENCE_MS 20000 /* for what must happen, on a slow machine */
 
 static struct event_base *base;
 static struct event *tick;
@@ -63,35 +62,6 @@ on_line(enum log_level level, const char *line)
 	n_warned_password += strstr(line, "wants no password") != NULL;
 	/* no secret in any line */
 	assert_null(strstr(line, "sesame"));
-}
-
-/* ---- the loop ---- */
-
-static void
-on_tick(evutil_socket_t fd, short what, void *ctx)
-{
-	(void)fd;
-	(void)what;
-	(void)ctx;
-}
-
-#define WAIT_FOR(cond)                                            \
-	do {                                                      \
-		int64_t due_ms_ = clock_mono_ms() + PATIENCE_MS;  \
-		while (!(cond)) {                                 \
-			if (clock_mono_ms() > due_ms_)            \
-				fail_msg("in vain: %s", #cond);   \
-			(void)event_base_loop(base, EVLOOP_ONCE); \
-		}                                                 \
-	} while (0)
-
-static void
-turn_for(int64_t ms)
-{
-	int64_t due_ms = clock_mono_ms() + ms;
-
-	while (clock_mono_ms() < due_ms)
-		(void)event_base_loop(base, EVLOOP_ONCE);
 }
 
 /* ---- a reply, remembered ---- */
@@ -130,7 +100,7 @@ on_reply(void *ctx, enum hs_err err, const struct reply *reply)
 		assert_int_equal(rconn_send_texts(conn, 10000, on_reply, seen, \
 						  __VA_ARGS__, NULL),          \
 				 HS_OK);                                       \
-		WAIT_FOR((seen)->n > 0);                                       \
+		WAIT_FOR(base, (seen)->n > 0);                                 \
 		assert_int_equal((seen)->n, 1);                                \
 	} while (0)
 
@@ -210,7 +180,7 @@ start_plain(void)
 {
 	server = redis_server_start(NULL);
 	open_unix(&plain);
-	WAIT_FOR(rconn_is_up(conn));
+	WAIT_FOR(base, rconn_is_up(conn));
 }
 
 /* ---- connecting ---- */
@@ -240,7 +210,7 @@ connects_over_tcp_by_name(void **state)
 	(void)state;
 	server = redis_server_start(NULL);
 	open_port(&plain, "localhost", redis_server_port(server));
-	WAIT_FOR(rconn_is_up(conn));
+	WAIT_FOR(base, rconn_is_up(conn));
 	ASK(&seen, "PING");
 	assert_string_equal(seen.text, "PONG");
 }
@@ -251,7 +221,7 @@ connects_over_tcp_by_number(void **state)
 	(void)state;
 	server = redis_server_start(NULL);
 	open_port(&plain, "127.0.0.1", redis_server_port(server));
-	WAIT_FOR(rconn_is_up(conn));
+	WAIT_FOR(base, rconn_is_up(conn));
 }
 
 static void
@@ -270,8 +240,8 @@ says_why_it_is_down(void **state)
 		HS_UNAVAILABLE);
 	rconn_start(conn);
 	rconn_start(conn); /* once is enough, twice does no harm */
-	WAIT_FOR(strstr(rconn_error(conn), "No such file") != NULL);
-	turn_for(500); /* several tries */
+	WAIT_FOR(base, strstr(rconn_error(conn), "No such file") != NULL);
+	turn_for(base, 500); /* several tries */
 	assert_int_equal(n_unreachable, 1);
 	assert_int_equal(n_up + n_down + n_lost + n_back, 0);
 	assert_int_equal(seen.n, 0);
@@ -290,7 +260,7 @@ survives_a_path_too_long(void **state)
 	topo = topo_static_new(&address);
 	conn = rconn_new(base, topo, &plain, on_state, &conn);
 	rconn_start(conn);
-	WAIT_FOR(strstr(rconn_error(conn), "too long") != NULL);
+	WAIT_FOR(base, strstr(rconn_error(conn), "too long") != NULL);
 }
 
 static void
@@ -301,14 +271,14 @@ survives_a_name_that_is_none(void **state)
 	(void)state;
 	settings.connect_timeout_ms = 300;
 	open_port(&settings, "no-such-host.invalid", 6379);
-	WAIT_FOR(n_unreachable == 1);
-	turn_for(600);
+	WAIT_FOR(base, n_unreachable == 1);
+	turn_for(base, 600);
 	assert_false(rconn_is_up(conn));
 	assert_string_not_equal(rconn_error(conn), "");
 	/* freed with a lookup under way: the loop cleans up */
 	rconn_free(conn);
 	conn = NULL;
-	turn_for(100);
+	turn_for(base, 100);
 }
 
 static void
@@ -318,10 +288,10 @@ waits_for_a_server_that_comes_later(void **state)
 	server = redis_server_start(NULL);
 	redis_server_kill(server);
 	open_port(&plain, "127.0.0.1", redis_server_port(server));
-	WAIT_FOR(strcmp(rconn_error(conn), "Connection refused") == 0);
-	turn_for(300);
+	WAIT_FOR(base, strcmp(rconn_error(conn), "Connection refused") == 0);
+	turn_for(base, 300);
 	redis_server_again(server, NULL);
-	WAIT_FOR(rconn_is_up(conn));
+	WAIT_FOR(base, rconn_is_up(conn));
 	assert_int_equal(n_unreachable, 1);
 	assert_int_equal(n_connected, 1);
 	assert_int_equal(n_back, 0);
@@ -340,7 +310,7 @@ logs_in(void **state)
 	settings.db = 3;
 	settings.client_name = "hooksync-test";
 	open_unix(&settings);
-	WAIT_FOR(rconn_is_up(conn));
+	WAIT_FOR(base, rconn_is_up(conn));
 	ASK(&seen, "CLIENT", "GETNAME");
 	assert_string_equal(seen.text, "hooksync-test");
 	ASK(&seen, "SET", "k", "v");
@@ -366,7 +336,7 @@ logs_in_as_a_user(void **state)
 	settings.password = "sesame";
 	settings.client_name = "not a valid name"; /* is ignored */
 	open_unix(&settings);
-	WAIT_FOR(rconn_is_up(conn));
+	WAIT_FOR(base, rconn_is_up(conn));
 	ASK(&seen, "ACL", "WHOAMI");
 	assert_string_equal(seen.text, "alice");
 }
@@ -383,13 +353,13 @@ complains_once_of_a_wrong_password(void **state)
 	settings.password = "sesame";
 	settings.retry_max_ms = 100;
 	open_unix(&settings);
-	WAIT_FOR(n_refused == 1);
+	WAIT_FOR(base, n_refused == 1);
 	assert_non_null(strstr(rconn_error(conn), "WRONGPASS"));
-	turn_for(500);
+	turn_for(base, 500);
 	assert_int_equal(n_refused, 1);
 	assert_int_equal(n_up, 0);
 	redis_server_again(server, right);
-	WAIT_FOR(rconn_is_up(conn));
+	WAIT_FOR(base, rconn_is_up(conn));
 	assert_int_equal(n_unreachable, 0);
 }
 
@@ -401,7 +371,7 @@ complains_of_a_password_it_lacks(void **state)
 	(void)state;
 	server = redis_server_start(options);
 	open_unix(&plain);
-	WAIT_FOR(n_refused == 1);
+	WAIT_FOR(base, n_refused == 1);
 	assert_non_null(strstr(rconn_error(conn), "NOAUTH"));
 }
 
@@ -414,7 +384,7 @@ takes_a_server_without_password(void **state)
 	server = redis_server_start(NULL);
 	settings.password = "sesame";
 	open_unix(&settings);
-	WAIT_FOR(rconn_is_up(conn));
+	WAIT_FOR(base, rconn_is_up(conn));
 	assert_int_equal(n_warned_password, 1);
 }
 
@@ -427,7 +397,7 @@ refuses_a_db_out_of_range(void **state)
 	server = redis_server_start(NULL);
 	settings.db = 99;
 	open_unix(&settings);
-	WAIT_FOR(n_refused == 1);
+	WAIT_FOR(base, n_refused == 1);
 	assert_non_null(strstr(rconn_error(conn), "DB index"));
 }
 
@@ -470,7 +440,7 @@ pipelines_ten_thousand_pings(void **state)
 						  "PING", NULL),
 				 HS_OK);
 	assert_int_equal(rconn_n_pending(conn), 1000);
-	WAIT_FOR(pings.n_answered == N_PINGS);
+	WAIT_FOR(base, pings.n_answered == N_PINGS);
 	assert_int_equal(pings.n_sent, N_PINGS);
 	assert_int_equal(rconn_n_pending(conn), 0);
 }
@@ -490,7 +460,7 @@ answers_in_order(void **state)
 						  "ECHO", number, NULL),
 				 HS_OK);
 	}
-	WAIT_FOR(rconn_n_pending(conn) == 0);
+	WAIT_FOR(base, rconn_n_pending(conn) == 0);
 	for (int i = 0; i < 3000; i++) {
 		assert_int_equal(seen[i].n, 1);
 		assert_int_equal(atol(seen[i].text), i);
@@ -517,14 +487,14 @@ refuses_what_is_over_the_ceiling(void **state)
 	assert_int_equal(
 		rconn_send_texts(conn, 0, on_reply, &seen, "PING", NULL),
 		HS_AGAIN);
-	WAIT_FOR(pings.n_answered == BOUNDS_PIPELINE);
+	WAIT_FOR(base, pings.n_answered == BOUNDS_PIPELINE);
 	assert_int_equal(seen.n, 0);
 	/* bytes count too: the second finds the first unsent */
 	args[1].len = BOUNDS_OUTPUT_BYTES - 1000;
 	assert_int_equal(rconn_send(conn, args, 2, 0, on_reply, &seen), HS_OK);
 	assert_int_equal(rconn_send(conn, args, 2, 0, on_reply, &seen),
 			 HS_AGAIN);
-	WAIT_FOR(seen.n == 1);
+	WAIT_FOR(base, seen.n == 1);
 	assert_int_equal(seen.len, args[1].len);
 }
 
@@ -559,7 +529,7 @@ carries_big_values(void **state)
 	assert_int_equal(rconn_send_texts(conn, 20000, on_same_bytes, &wanted,
 					  "GET", "big", NULL),
 			 HS_OK);
-	WAIT_FOR(wanted.ptr == NULL);
+	WAIT_FOR(base, wanted.ptr == NULL);
 	assert_string_equal(seen.text, "OK");
 	ASK(&seen, "EVAL",
 	    "local t = {} for i = 1, 200000 do t[i] = i end return t", "0");
@@ -604,22 +574,22 @@ fails_each_command_once_when_killed(void **state)
 		assert_int_equal(rconn_send_texts(conn, 0, on_lost, &count,
 						  "PING", NULL),
 				 HS_OK);
-	turn_for(50);
+	turn_for(base, 50);
 	assert_int_equal(count.n, 0);
 	redis_server_kill(server);
-	WAIT_FOR(n_down == 1);
+	WAIT_FOR(base, n_down == 1);
 	assert_int_equal(count.n, 100);
 	assert_int_equal(count.n_unavailable, 100);
 	assert_int_equal(count.n_refused, 100);
 	assert_int_equal(n_lost, 1);
-	turn_for(300);
+	turn_for(base, 300);
 	assert_int_equal(n_lost, 1);
 	assert_int_equal(
 		rconn_send_texts(conn, 0, on_lost, &count, "PING", NULL),
 		HS_UNAVAILABLE);
 	redis_server_again(server, NULL);
 	int64_t back_ms = clock_mono_ms();
-	WAIT_FOR(rconn_is_up(conn));
+	WAIT_FOR(base, rconn_is_up(conn));
 	assert_true(clock_mono_ms() - back_ms < 4000);
 	assert_int_equal(n_up, 2);
 	assert_int_equal(n_back, 1);
@@ -649,7 +619,7 @@ times_out_when_the_server_stops(void **state)
 		rconn_send_texts(conn, 0, on_lost, &count, "PING", NULL),
 		HS_OK);
 	int64_t sent_ms = clock_mono_ms();
-	WAIT_FOR(count.n == 3);
+	WAIT_FOR(base, count.n == 3);
 	assert_true(clock_mono_ms() - sent_ms >= 190);
 	assert_true(clock_mono_ms() - sent_ms < 2000);
 	assert_int_equal(count.n_timeout, 1);
@@ -657,7 +627,7 @@ times_out_when_the_server_stops(void **state)
 	assert_string_equal(rconn_error(conn), "no answer in time");
 	/* a stopped server still accepts: the login must time out as well */
 	redis_server_resume(server);
-	WAIT_FOR(rconn_is_up(conn));
+	WAIT_FOR(base, rconn_is_up(conn));
 	ASK(&seen, "PING");
 	assert_int_equal(n_lost, 1);
 	assert_int_equal(n_back, 1);
@@ -675,11 +645,11 @@ keeps_deadlines_apart(void **state)
 	assert_int_equal(
 		rconn_send_texts(conn, 100, on_reply, &seen, "PING", NULL),
 		HS_OK);
-	WAIT_FOR(seen.n == 1);
+	WAIT_FOR(base, seen.n == 1);
 	assert_int_equal(rconn_send_texts(conn, 10000, on_reply, &blocking,
 					  "BLPOP", "nothing", "0.4", NULL),
 			 HS_OK);
-	WAIT_FOR(blocking.n == 1);
+	WAIT_FOR(base, blocking.n == 1);
 	assert_int_equal(blocking.err, HS_OK);
 	assert_int_equal(blocking.type, REPLY_NIL);
 	assert_int_equal(n_down, 0);
@@ -695,9 +665,9 @@ login_has_a_deadline(void **state)
 	redis_server_pause(server);
 	settings.connect_timeout_ms = 200;
 	open_unix(&settings);
-	WAIT_FOR(strcmp(rconn_error(conn), "no connection in time") == 0);
+	WAIT_FOR(base, strcmp(rconn_error(conn), "no connection in time") == 0);
 	redis_server_resume(server);
-	WAIT_FOR(rconn_is_up(conn));
+	WAIT_FOR(base, rconn_is_up(conn));
 }
 
 static void
@@ -729,14 +699,14 @@ leaves_a_server_that_became_a_replica(void **state)
 	ASK(&seen, "SET", "k", "v");
 	assert_int_equal(seen.err, HS_OK);
 	assert_non_null(strstr(seen.text, "READONLY"));
-	WAIT_FOR(n_down == 1);
+	WAIT_FOR(base, n_down == 1);
 	assert_non_null(strstr(rconn_error(conn), "READONLY"));
-	WAIT_FOR(n_up == 2);
+	WAIT_FOR(base, n_up == 2);
 	/* refused at each visit, it is lost once, and not back */
 	ASK(&seen, "SET", "k", "v");
-	WAIT_FOR(n_up == 3);
+	WAIT_FOR(base, n_up == 3);
 	ASK(&seen, "SET", "k", "v");
-	WAIT_FOR(n_up == 4);
+	WAIT_FOR(base, n_up == 4);
 	assert_int_equal(n_lost, 1);
 	assert_int_equal(n_back, 0);
 	ASK(&seen, "REPLICAOF", "NO", "ONE");
@@ -754,9 +724,9 @@ quiet_is_quiet(void **state)
 	server = redis_server_start(NULL);
 	settings.is_quiet = true;
 	open_unix(&settings);
-	WAIT_FOR(rconn_is_up(conn));
+	WAIT_FOR(base, rconn_is_up(conn));
 	redis_server_again(server, NULL);
-	WAIT_FOR(n_down == 1 && rconn_is_up(conn));
+	WAIT_FOR(base, n_down == 1 && rconn_is_up(conn));
 	assert_int_equal(n_lost + n_back + n_connected + n_unreachable, 0);
 }
 
@@ -793,7 +763,7 @@ start_scripts(void)
 	server = redis_server_start(NULL);
 	settings.scripts = scripts;
 	open_unix(&settings);
-	WAIT_FOR(rconn_is_up(conn));
+	WAIT_FOR(base, rconn_is_up(conn));
 }
 
 static void
@@ -815,12 +785,12 @@ calls_scripts(void **state)
 	(void)state;
 	start_scripts();
 	call_add(&seen, "5");
-	WAIT_FOR(seen.n == 1);
+	WAIT_FOR(base, seen.n == 1);
 	assert_int_equal(seen.integer, 5);
 	assert_int_equal(
 		script_call(conn, &len, args, 1, 10000, on_reply, &seen),
 		HS_OK);
-	WAIT_FOR(seen.n == 2);
+	WAIT_FOR(base, seen.n == 2);
 	assert_int_equal(seen.integer, sizeof(big));
 }
 
@@ -843,7 +813,7 @@ repeats_once_after_a_flush(void **state)
 	assert_int_equal(
 		script_call(conn, &len, args, 1, 10000, on_reply, &other),
 		HS_OK);
-	WAIT_FOR(rconn_n_pending(conn) == 0);
+	WAIT_FOR(base, rconn_n_pending(conn) == 0);
 	for (int i = 0; i < 200; i++) {
 		assert_int_equal(seen[i].n, 1);
 		assert_int_equal(seen[i].integer, i + 1);
@@ -867,9 +837,9 @@ scripts_survive_a_restart(void **state)
 	(void)state;
 	start_scripts();
 	redis_server_again(server, NULL);
-	WAIT_FOR(n_up == 2);
+	WAIT_FOR(base, n_up == 2);
 	call_add(&seen, "7");
-	WAIT_FOR(seen.n == 1);
+	WAIT_FOR(base, seen.n == 1);
 	assert_int_equal(seen.integer, 7);
 }
 
@@ -887,7 +857,7 @@ calls_in_flight_are_lost_once(void **state)
 			script_call(conn, &add, args, 2, 0, on_lost, &count),
 			HS_OK);
 	redis_server_kill(server);
-	WAIT_FOR(n_down == 1);
+	WAIT_FOR(base, n_down == 1);
 	assert_int_equal(count.n, 50);
 	assert_int_equal(script_call(conn, &add, args, 2, 0, on_lost, &count),
 			 HS_UNAVAILABLE);
@@ -902,7 +872,7 @@ refuses_a_script_that_is_none(void **state)
 	server = redis_server_start(NULL);
 	settings.scripts = bad_scripts;
 	open_unix(&settings);
-	WAIT_FOR(n_refused == 1);
+	WAIT_FOR(base, n_refused == 1);
 	assert_non_null(strstr(rconn_error(conn), "compiling"));
 }
 
@@ -967,10 +937,10 @@ pretend(const char *const *answers)
 	n_accepted = 0;
 	settings.retry_max_ms = 100;
 	open_port(&settings, "127.0.0.1", ntohs(name.sin_port));
-	WAIT_FOR(n_up > 0);
+	WAIT_FOR(base, n_up > 0);
 	rconn_free(conn);
 	conn = NULL;
-	turn_for(50); /* its connections see the end */
+	turn_for(base, 50); /* its connections see the end */
 	evconnlistener_free(listener);
 }
 

@@ -21,8 +21,8 @@
 #include <netinet/in.h>
 
 #include "base/clock.h"
+#include "tests/lib/patience.h"
 
-#define PATIENCE_MS 20000
 #define BLOCK_BYTES (5 * 1024 * 1024)
 
 static struct event_base *base;
@@ -38,33 +38,6 @@ static int n_close;
 static size_t n_bytes;
 static char why[200];
 static enum { FREE_NEVER, FREE_OPEN, FREE_BYTES, FREE_CLOSE } free_in;
-
-#define WAIT_FOR(cond)                                            \
-	do {                                                      \
-		int64_t due_ms_ = clock_mono_ms() + PATIENCE_MS;  \
-		while (!(cond)) {                                 \
-			if (clock_mono_ms() > due_ms_)            \
-				fail_msg("in vain: %s", #cond);   \
-			(void)event_base_loop(base, EVLOOP_ONCE); \
-		}                                                 \
-	} while (0)
-
-static void
-turn_for(int64_t ms)
-{
-	int64_t due_ms = clock_mono_ms() + ms;
-
-	while (clock_mono_ms() < due_ms)
-		(void)event_base_loop(base, EVLOOP_ONCE);
-}
-
-static void
-on_tick(evutil_socket_t fd, short what, void *ctx)
-{
-	(void)fd;
-	(void)what;
-	(void)ctx;
-}
 
 /* ---- the peer ---- */
 
@@ -181,7 +154,7 @@ teardown(void **state)
 	(void)state;
 	wire_free(wire);
 	wire = NULL;
-	turn_for(30);
+	turn_for(base, 30);
 	if (peer != NULL)
 		bufferevent_free(peer);
 	peer = NULL;
@@ -221,15 +194,15 @@ carries_bytes_both_ways(void **state)
 	connect_it();
 	assert_int_equal(wire_write(wire, span_text("too early")),
 			 HS_UNAVAILABLE);
-	WAIT_FOR(n_open == 1 && peer != NULL);
+	WAIT_FOR(base, n_open == 1 && peer != NULL);
 	assert_int_equal(wire_write(wire, span_text("hello ")), HS_OK);
 	assert_int_equal(wire_write(wire, span_text("there")), HS_OK);
 	assert_int_equal(wire_n_unsent(wire), 11);
-	WAIT_FOR(peer_got.len == 11);
+	WAIT_FOR(base, peer_got.len == 11);
 	assert_string_equal(buf_text(&peer_got), "hello there");
 	assert_int_equal(wire_n_unsent(wire), 0);
 	peer_sends(len);
-	WAIT_FOR(n_bytes == len);
+	WAIT_FOR(base, n_bytes == len);
 	assert_int_equal(n_close, 0);
 }
 
@@ -248,26 +221,26 @@ holds_blocks_until_sent(void **state)
 	assert_int_equal(buf_add_text(&small->bytes, "s"), HS_OK);
 	connect_it();
 	assert_int_equal(wire_write_block(wire, block), HS_UNAVAILABLE);
-	WAIT_FOR(n_open == 1);
+	WAIT_FOR(base, n_open == 1);
 	/* twice, as after NOSCRIPT, with others between */
 	assert_int_equal(wire_write_block(wire, block), HS_OK);
 	assert_int_equal(wire_write_block(wire, small), HS_OK);
 	assert_int_equal(wire_write_block(wire, block), HS_OK);
 	assert_int_equal(block->n_refs, 3);
 	assert_int_equal(wire_n_unsent(wire), 2 * BLOCK_BYTES + 1);
-	WAIT_FOR(peer_got.len == 2 * BLOCK_BYTES + 1);
+	WAIT_FOR(base, peer_got.len == 2 * BLOCK_BYTES + 1);
 	assert_int_equal(peer_got.data[BLOCK_BYTES], 's');
 	assert_int_equal(peer_got.data[0], 'b');
 	assert_int_equal(peer_got.data[2 * BLOCK_BYTES], 'b');
-	WAIT_FOR(block->n_refs == 1);
+	WAIT_FOR(base, block->n_refs == 1);
 	/* given up before it was sent: the reference comes back as well */
 	bufferevent_disable(peer, EV_READ);
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(wire_write_block(wire, block), HS_OK);
-	turn_for(30);
+	turn_for(base, 30);
 	wire_free(wire);
 	wire = NULL;
-	WAIT_FOR(block->n_refs == 1);
+	WAIT_FOR(base, block->n_refs == 1);
 	wire_block_unref(block);
 	wire_block_unref(small);
 	wire_block_unref(NULL);
@@ -278,14 +251,14 @@ says_that_the_peer_closed(void **state)
 {
 	(void)state;
 	connect_it();
-	WAIT_FOR(n_open == 1 && peer != NULL);
+	WAIT_FOR(base, n_open == 1 && peer != NULL);
 	bufferevent_free(peer);
 	peer = NULL;
-	WAIT_FOR(n_close == 1);
+	WAIT_FOR(base, n_close == 1);
 	assert_string_equal(why, "connection closed by the server");
 	assert_int_equal(wire_write(wire, span_text("x")), HS_UNAVAILABLE);
 	assert_int_equal(wire_n_unsent(wire), 0);
-	turn_for(50);
+	turn_for(base, 50);
 	assert_int_equal(n_close, 1);
 }
 
@@ -294,12 +267,12 @@ delivers_before_the_end(void **state)
 {
 	(void)state;
 	connect_it();
-	WAIT_FOR(n_open == 1 && peer != NULL);
+	WAIT_FOR(base, n_open == 1 && peer != NULL);
 	peer_sends(100000);
-	WAIT_FOR(evbuffer_get_length(bufferevent_get_output(peer)) == 0);
+	WAIT_FOR(base, evbuffer_get_length(bufferevent_get_output(peer)) == 0);
 	bufferevent_free(peer);
 	peer = NULL;
-	WAIT_FOR(n_close == 1);
+	WAIT_FOR(base, n_close == 1);
 	assert_int_equal(n_bytes, 100000);
 }
 
@@ -309,9 +282,9 @@ may_be_freed_in_on_open(void **state)
 	(void)state;
 	free_in = FREE_OPEN;
 	connect_it();
-	WAIT_FOR(n_open == 1);
+	WAIT_FOR(base, n_open == 1);
 	assert_null(wire);
-	turn_for(30);
+	turn_for(base, 30);
 	assert_int_equal(n_close, 0);
 }
 
@@ -321,12 +294,12 @@ may_be_freed_in_on_bytes(void **state)
 	(void)state;
 	free_in = FREE_BYTES;
 	connect_it();
-	WAIT_FOR(n_open == 1 && peer != NULL);
+	WAIT_FOR(base, n_open == 1 && peer != NULL);
 	peer_sends(100000);
-	WAIT_FOR(n_bytes > 0);
+	WAIT_FOR(base, n_bytes > 0);
 	assert_null(wire);
 	size_t n = n_bytes;
-	turn_for(30);
+	turn_for(base, 30);
 	assert_int_equal(n_bytes, n);
 	assert_int_equal(n_close, 0);
 }
@@ -339,7 +312,7 @@ may_be_freed_in_on_close(void **state)
 	evconnlistener_disable(listener);
 	address.port = 1; /* nobody */
 	connect_it();
-	WAIT_FOR(n_close == 1);
+	WAIT_FOR(base, n_close == 1);
 	assert_null(wire);
 	assert_string_equal(why, "Connection refused");
 }
@@ -357,7 +330,7 @@ may_be_freed_at_once(void **state)
 	connect_it(); /* a failure is waiting to be told */
 	wire_free(wire);
 	wire = NULL;
-	turn_for(200);
+	turn_for(base, 200);
 	assert_int_equal(n_open + n_close, 0);
 }
 
@@ -367,7 +340,7 @@ finds_names_of_the_hosts_file(void **state)
 	(void)state;
 	address.host = "localhost"; /* on ::1 nobody listens */
 	connect_it();
-	WAIT_FOR(n_open == 1);
+	WAIT_FOR(base, n_open == 1);
 	assert_int_equal(n_close, 0);
 }
 

@@ -18,14 +18,6 @@ static struct topo *topo;
 /* ---- the loop ---- */
 
 static void
-on_tick(evutil_socket_t fd, short what, void *ctx)
-{
-	(void)fd;
-	(void)what;
-	(void)ctx;
-}
-
-static void
 on_state(void *ctx, struct rconn *which, bool is_up)
 {
 	(void)ctx;
@@ -62,7 +54,7 @@ void
 end_call(enum hs_err sent)
 {
 	assert_int_equal(sent, HS_OK);
-	WAIT_FOR(got.is_done);
+	WAIT_FOR(base, got.is_done);
 }
 
 static void
@@ -439,7 +431,7 @@ connection(void)
 	};
 	struct rconn *up = rconn_new(base, topo, &settings, on_state, NULL);
 	rconn_start(up);
-	WAIT_FOR(rconn_is_up(up));
+	WAIT_FOR(base, rconn_is_up(up));
 	return up;
 }
 

@@ -26,9 +26,9 @@
 #include "queue/finish.h"
 #include "queue/queue.h"
 #include "queue/take.h"
+#include "tests/lib/patience.h"
 #include "tests/lib/redis_server.h"
 
-#define PATIENCE_MS 20000
 #define NOW INT64_C(1900000000000) /* at the start of each story */
 #define TOKEN "ours"
 #define MAX_JOBS 8
@@ -59,15 +59,6 @@ struct answer {
 	enum job_state state;
 };
 extern struct answer got;
-
-#define WAIT_FOR(cond)                                           \
-	do {                                                     \
-		int64_t end_ms_ = clock_mono_ms() + PATIENCE_MS; \
-		while (!(cond)) {                                \
-			assert_true(clock_mono_ms() < end_ms_);  \
-			event_base_loop(base, EVLOOP_ONCE);      \
-		}                                                \
-	} while (0)
 
 void on_reply(void *ctx, enum hs_err err, const struct reply *reply);
 /* A command's reply as text: "[ a b ]", "nil"; and its check. */
