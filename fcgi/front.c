@@ -389,23 +389,32 @@ slow_take(struct conn *conn, size_t n)
 	return false;
 }
 
+/* How much the socket's buffer shows, in the front's scratch: 0 when there is
+ * nothing for now, or when the peer has left and the connection is dropped. */
+static size_t
+look(struct conn *conn)
+{
+	struct front *front = conn->front;
+	ssize_t n;
+	do
+		n = recv(conn->fd, front->scratch, sizeof(front->scratch),
+			 MSG_PEEK | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n > 0)
+		return (size_t)n;
+	if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
+		conn_drop(conn, conn->state == CONN_IDLE
+					? "the peer left"
+					: "the peer left half-way");
+	return 0;
+}
+
 static void
 slow_read(struct conn *conn)
 {
-	struct front *front = conn->front;
 	for (int i = 0; i < MAX_READS; i++) {
-		ssize_t n =
-			recv(conn->fd, front->scratch, sizeof(front->scratch),
-			     MSG_PEEK | MSG_DONTWAIT);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-			return;
-		if (n <= 0) {
-			conn_drop(conn, "the peer left half-way");
-			return;
-		}
-		if (!slow_take(conn, (size_t)n))
+		size_t n = look(conn);
+		if (n == 0 || !slow_take(conn, n))
 			return;
 	}
 }
@@ -530,22 +539,11 @@ peek(struct conn *conn)
 {
 	struct front *front = conn->front;
 	for (int i = 0; i < MAX_READS; i++) {
-		ssize_t n =
-			recv(conn->fd, front->scratch, sizeof(front->scratch),
-			     MSG_PEEK | MSG_DONTWAIT);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		size_t n = look(conn);
+		if (n == 0)
 			return;
-		if (n <= 0) {
-			conn_drop(conn, conn->state == CONN_IDLE
-						? "the peer left"
-						: "the peer left half-way");
-			return;
-		}
 		size_t len;
-		enum hs_err err =
-			records_management(front->scratch, (size_t)n, &len);
+		enum hs_err err = records_management(front->scratch, n, &len);
 		if (err == HS_TOO_BIG || err == HS_INVALID) {
 			conn_drop(conn, err == HS_TOO_BIG
 						? "a management record too long"
@@ -553,11 +551,11 @@ peek(struct conn *conn)
 			return;
 		}
 		if (err == HS_OK && len > 0) {
-			if (!take_management(conn, (size_t)n, len))
+			if (!take_management(conn, n, len))
 				return;
 			continue;
 		}
-		judge(conn, (size_t)n);
+		judge(conn, n);
 		return;
 	}
 	conn_drop(conn, "nothing but management records");
