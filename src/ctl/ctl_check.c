@@ -81,57 +81,34 @@ tell_output(struct check *check, struct span text)
 	}
 }
 
-/* argv wants char *; nobody writes through it. */
-static char *
-word(const char *text)
-{
-	return (char *)(uintptr_t)text;
-}
-
 /* The worker's command line: PROGRAM --check -c FILE -o OPTION=VALUE ... */
 static enum maps
 check_maps(const struct cmd_line *line, struct check *check)
 {
-	char *argv[2 * CMD_MAX_FLAGS + 5] = { 0 };
-	char *flags[CMD_MAX_FLAGS];
-	char *program = sibling_find("hooksync-worker");
+	static const char *const more[] = { "--check", NULL };
+	char **words = sibling_words("hooksync-worker", line, more);
 	struct buf output;
-	size_t n = 0;
 	int code = 0;
 	enum maps maps = MAPS_OK;
 
-	if (!program)
+	if (!words)
 		return MAPS_UNKNOWN;
-	argv[n++] = program;
-	argv[n++] = word("--check");
-	if (line->conf_path) {
-		argv[n++] = word("-c");
-		argv[n++] = word(line->conf_path);
-	}
-	for (size_t i = 0; i < line->n_flags; i++) {
-		flags[i] = xasprintf("%s=%s", line->flags[i].option,
-				     line->flags[i].value);
-		argv[n++] = word("-o");
-		argv[n++] = flags[i];
-	}
 	buf_init(&output, BOUNDS_PARAMS_BYTES);
-	if (sibling_run(argv, &output, &code) != HS_OK) {
-		ctl_complain("%s: %s", program, strerror(errno));
+	if (sibling_run(words, &output, &code) != HS_OK) {
+		ctl_complain("%s: %s", words[0], strerror(errno));
 		maps = MAPS_UNKNOWN;
 	} else if (code != 0) {
 		maps = MAPS_WRONG;
 		tell_output(check, buf_span(&output));
 		if (output.len == 0) {
 			char *text = xasprintf("%s --check ended with %d",
-					       program, code);
+					       words[0], code);
 			on_finding(check, CONF_ERROR, text);
 			free(text);
 		}
 	}
 	buf_fini(&output);
-	for (size_t i = 0; i < line->n_flags; i++)
-		free(flags[i]);
-	free(program);
+	sibling_words_free(words);
 	return maps;
 }
 

@@ -56,6 +56,40 @@ sibling_find(const char *name)
 	return NULL;
 }
 
+char **
+sibling_words(const char *name, const struct cmd_line *line,
+	      const char *const *more)
+{
+	char *program = sibling_find(name);
+	size_t n = 0;
+
+	if (!program)
+		return NULL;
+	char **words =
+		xcalloc(2 * CMD_MAX_FLAGS + SIBLING_MORE + 4, sizeof(*words));
+	words[n++] = program;
+	if (line->conf_path) {
+		words[n++] = xstrdup("-c");
+		words[n++] = xstrdup(line->conf_path);
+	}
+	for (size_t i = 0; i < line->n_flags; i++) {
+		words[n++] = xstrdup("-o");
+		words[n++] = xasprintf("%s=%s", line->flags[i].option,
+				       line->flags[i].value);
+	}
+	for (size_t i = 0; i < SIBLING_MORE && more[i]; i++)
+		words[n++] = xstrdup(more[i]);
+	return words;
+}
+
+void
+sibling_words_free(char **words)
+{
+	for (size_t i = 0; words && words[i]; i++)
+		free(words[i]);
+	free(words);
+}
+
 void
 sibling_exec(char *const argv[])
 {
