@@ -110,7 +110,7 @@ set_deadline(struct enqueuer *enqueuer)
 	int64_t wait_ms = oldest->due_ms - clock_mono_ms();
 	if (wait_ms < 1)
 		wait_ms = 1;
-	struct timeval tv = { wait_ms / 1000, (wait_ms % 1000) * 1000 };
+	struct timeval tv = clock_timeval(wait_ms);
 	event_add(enqueuer->deadline, &tv);
 }
 

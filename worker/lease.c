@@ -118,10 +118,7 @@ lease_new(struct event_base *base, struct roster *roster, struct settle *settle,
 {
 	struct lease *lease = xcalloc(1, sizeof(*lease));
 	const int64_t every_ms = lock_duration_ms / 4; /* BullMQ's own rhythm */
-	const struct timeval every = {
-		.tv_sec = (time_t)(every_ms / 1000),
-		.tv_usec = (suseconds_t)(every_ms % 1000) * 1000,
-	};
+	const struct timeval every = clock_timeval(every_ms);
 
 	lease->roster = roster;
 	lease->settle = settle;

@@ -62,10 +62,7 @@ struct pump {
 static void
 arm(struct event *timer, int64_t ms)
 {
-	const struct timeval tv = {
-		.tv_sec = (time_t)(ms / 1000),
-		.tv_usec = (suseconds_t)(ms % 1000) * 1000,
-	};
+	const struct timeval tv = clock_timeval(ms);
 
 	if (event_add(timer, &tv))
 		log_bug("cannot set a timer");
@@ -390,10 +387,7 @@ pump_new(const struct pump_settings *settings)
 	struct pump *pump = xcalloc(1, sizeof(*pump));
 	const struct conf *conf = settings->conf;
 	const int64_t stalled_ms = conf->worker.stalled_interval_ms;
-	const struct timeval every = {
-		.tv_sec = (time_t)(stalled_ms / 1000),
-		.tv_usec = (suseconds_t)(stalled_ms % 1000) * 1000,
-	};
+	const struct timeval every = clock_timeval(stalled_ms);
 
 	pump->set = *settings;
 	pump->queue = queue_new(settings->conn, conf->queue.prefix,

@@ -65,10 +65,7 @@ struct shift {
 static void
 arm(struct event *timer, int64_t ms)
 {
-	const struct timeval tv = {
-		.tv_sec = (time_t)(ms / 1000),
-		.tv_usec = (suseconds_t)(ms % 1000) * 1000,
-	};
+	const struct timeval tv = clock_timeval(ms);
 
 	if (event_add(timer, &tv))
 		log_bug("cannot set a timer");

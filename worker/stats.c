@@ -104,10 +104,7 @@ struct stats *
 stats_new(struct event_base *base, int64_t interval_ms)
 {
 	struct stats *stats = xcalloc(1, sizeof(*stats));
-	const struct timeval every = {
-		.tv_sec = (time_t)(interval_ms / 1000),
-		.tv_usec = (suseconds_t)(interval_ms % 1000) * 1000,
-	};
+	const struct timeval every = clock_timeval(interval_ms);
 
 	stats->timer = event_new(base, -1, EV_PERSIST, on_timer, stats);
 	if (!stats->timer || event_add(stats->timer, &every))

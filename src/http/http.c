@@ -378,10 +378,7 @@ on_curl_timer(CURLM *multi, long ms, void *ctx)
 	(void)multi;
 	if (ms < 0)
 		return evtimer_del(lane->timer);
-	struct timeval wait = {
-		.tv_sec = ms / 1000,
-		.tv_usec = ms % 1000 * 1000,
-	};
+	struct timeval wait = clock_timeval(ms);
 	return evtimer_add(lane->timer, &wait);
 }
 

@@ -86,10 +86,7 @@ arm(struct rconn *conn, int64_t ms)
 {
 	if (ms < 0)
 		ms = 0;
-	struct timeval wait = {
-		.tv_sec = (time_t)(ms / 1000),
-		.tv_usec = (suseconds_t)(ms % 1000 * 1000),
-	};
+	struct timeval wait = clock_timeval(ms);
 
 	if (evtimer_add(conn->timer, &wait) != 0)
 		log_fatal(EX_OSERR, "out of memory");

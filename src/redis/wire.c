@@ -32,6 +32,7 @@
 #include <event2/dns.h>
 #include <event2/event.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #define MAX_ADDRESSES 8           /* of one name; more are not tried */
@@ -263,11 +264,7 @@ static void on_connecting(evutil_socket_t fd, short what, void *ctx);
 static bool
 watch_connecting(struct wire *wire)
 {
-	struct timeval limit = {
-		.tv_sec = (time_t)(wire->address_timeout_ms / 1000),
-		.tv_usec =
-			(suseconds_t)(wire->address_timeout_ms % 1000 * 1000),
-	};
+	struct timeval limit = clock_timeval(wire->address_timeout_ms);
 
 	wire->connecting =
 		event_new(wire->base, wire->fd, EV_WRITE, on_connecting, wire);
