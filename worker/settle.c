@@ -121,18 +121,18 @@ log_end(const struct settle *settle, const struct attempt *attempt)
 
 static void
 log_dropped(const struct settle *settle, const struct attempt *attempt,
-	    enum finish_result result)
+	    enum code result)
 {
-	const char *why = finish_result_text(result);
+	const char *why = code_text(result);
 	struct quote_id id;
 
 	(void)quote_id(&id, attempt->job->id_bytes);
-	if (attempt->is_told && result != FINISH_LOCK_FOREIGN)
+	if (attempt->is_told && result != CODE_LOCK_FOREIGN)
 		log_info("job was told twice queue=%s job=%s end=\"%s\" "
 			 "reason=\"%s; the first time may have counted\"",
 			 settle->roster->name, id.text,
 			 kind_text(attempt->end.kind), why);
-	else if (result == FINISH_MISSING)
+	else if (result == CODE_MISSING)
 		log_info("job is gone queue=%s job=%s reason=\"%s meanwhile\"",
 			 settle->roster->name, id.text, why);
 	else
@@ -195,46 +195,43 @@ item_of(const struct settle *settle, const struct attempt *attempt)
 
 /* A parent that may not complete while its children are not done with. */
 static void
-fail_instead(struct settle *settle, struct attempt *attempt,
-	     enum finish_result result)
+fail_instead(struct settle *settle, struct attempt *attempt, enum code result)
 {
 	struct attempt_end *end = &attempt->end;
 
 	end->kind = FINISH_FAILED;
 	buf_reset(&end->value);
-	buf_notef(&end->value, "cannot be completed: %s",
-		  finish_result_text(result));
+	buf_notef(&end->value, "cannot be completed: %s", code_text(result));
 	roster_move(&settle->roster->ended, attempt);
 }
 
 static void
-on_result(struct settle *settle, struct attempt *attempt,
-	  enum finish_result result)
+on_result(struct settle *settle, struct attempt *attempt, enum code result)
 {
 	struct quote_id id;
 
 	switch (result) {
-	case FINISH_DONE:
+	case CODE_DONE:
 		log_end(settle, attempt);
 		break;
-	case FINISH_HAS_CHILDREN:
-	case FINISH_FAILED_CHILDREN:
+	case CODE_HAS_CHILDREN:
+	case CODE_FAILED_CHILDREN:
 		if (attempt->end.kind == FINISH_COMPLETED) {
 			fail_instead(settle, attempt, result);
 			return;
 		}
 		/* fall through */
-	case FINISH_MISSING:
-	case FINISH_LOCK_MISSING:
-	case FINISH_NOT_ACTIVE:
-	case FINISH_LOCK_FOREIGN:
+	case CODE_MISSING:
+	case CODE_LOCK_MISSING:
+	case CODE_NOT_IN_STATE:
+	case CODE_LOCK_FOREIGN:
 		log_dropped(settle, attempt, result);
 		break;
 	default:
 		log_error("job in doubt queue=%s job=%s reason=\"%s\"",
 			  settle->roster->name,
 			  quote_id(&id, attempt->job->id_bytes),
-			  finish_result_text(result));
+			  code_text(result));
 		break;
 	}
 	settle->n_told++;
@@ -280,8 +277,8 @@ on_failure(struct settle *settle, struct batch *batch, enum hs_err err,
 }
 
 static void
-on_told(void *ctx, enum hs_err err, const char *text,
-	const enum finish_result *results, size_t n)
+on_told(void *ctx, enum hs_err err, const char *text, const enum code *results,
+	size_t n)
 {
 	struct batch *batch = ctx;
 	struct settle *settle = batch->settle;

@@ -125,8 +125,7 @@ add_jobs(struct queue *queue, const struct add_item *items, size_t n,
 	}
 
 	/* opts does not move any more: spans into it hold */
-	call = call_new(queue, 1 + n * N_FIELDS);
-	call_i64(call, queue->max_events);
+	call = call_new(queue, n * N_FIELDS);
 	for (size_t i = 0; i < n; i++) {
 		size_t start = i > 0 ? ends[i - 1] : 0;
 		put_item(call, &items[i],

@@ -210,8 +210,7 @@ admin_retry(struct queue *queue, struct span id, enum job_state from,
 	(void)now_ms; /* BullMQ's reprocess needs no clock */
 	if (from != JOB_FAILED && from != JOB_COMPLETED)
 		return HS_INVALID;
-	struct call *call = call_new(queue, 3);
-	call_i64(call, queue->max_events);
+	struct call *call = call_new(queue, 2);
 	call_span(call, id);
 	call_text(call, job_state_text(from));
 	struct retry_call *retry = xcalloc(1, sizeof(*retry));

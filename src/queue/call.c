@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 
+#define N_COMMON 3      /* in front of a script's own arguments */
 #define NUMBER_BYTES 24 /* "-9223372036854775808" and its NUL */
 
 struct call {
@@ -25,12 +26,14 @@ call_new(const struct queue *queue, size_t max_args)
 {
 	struct call *call = xcalloc(1, sizeof(*call));
 	call->queue = queue;
-	call->max = KEYS_N + 1 + max_args;
+	call->max = KEYS_N + N_COMMON + max_args;
 	call->args = xcalloc(call->max, sizeof(*call->args));
 	call->numbers = xcalloc(call->max, sizeof(*call->numbers));
 	for (size_t i = 0; i < KEYS_N; i++)
 		call_text(call, keys_at(queue->keys, i));
 	call_text(call, keys_base(queue->keys));
+	call_i64(call, queue->max_events);
+	call_i64(call, queue->level);
 	return call;
 }
 
@@ -75,6 +78,70 @@ call_send(struct call *call, const struct script *script, rconn_reply_fn fn,
 			    call->queue->timeout_ms, fn, ctx);
 	call_free(call);
 	return err;
+}
+
+struct answer_call {
+	queue_number_fn number_fn;
+	queue_ids_fn ids_fn;
+	void *ctx;
+};
+
+static void
+on_number(void *ctx, enum hs_err err, const struct reply *reply)
+{
+	struct answer_call *answer = ctx;
+	const char *text;
+	err = call_check(err, reply, REPLY_INTEGER, &text);
+	answer->number_fn(answer->ctx, err, text,
+			  err == HS_OK ? reply->integer : 0);
+	free(answer);
+}
+
+static void
+on_ids(void *ctx, enum hs_err err, const struct reply *reply)
+{
+	struct answer_call *answer = ctx;
+	const char *text;
+	struct span *ids = NULL;
+	size_t n = 0;
+	err = call_check(err, reply, REPLY_ARRAY, &text);
+	if (err == HS_OK) {
+		n = reply->n_items;
+		ids = xcalloc(n + 1, sizeof(*ids));
+		for (size_t i = 0; i < n; i++)
+			ids[i] = reply->items[i]->text;
+	}
+	answer->ids_fn(answer->ctx, err, text, ids, n);
+	free(ids);
+	free(answer);
+}
+
+static enum hs_err
+send_answered(struct call *call, const struct script *script,
+	      struct answer_call like, rconn_reply_fn fn)
+{
+	struct answer_call *answer = xcalloc(1, sizeof(*answer));
+	*answer = like;
+	enum hs_err err = call_send(call, script, fn, answer);
+	if (err != HS_OK)
+		free(answer);
+	return err;
+}
+
+enum hs_err
+call_send_number(struct call *call, const struct script *script,
+		 queue_number_fn fn, void *ctx)
+{
+	return send_answered(call, script,
+			     (struct answer_call){ fn, NULL, ctx }, on_number);
+}
+
+enum hs_err
+call_send_ids(struct call *call, const struct script *script, queue_ids_fn fn,
+	      void *ctx)
+{
+	return send_answered(call, script,
+			     (struct answer_call){ NULL, fn, ctx }, on_ids);
 }
 
 enum hs_err

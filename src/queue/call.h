@@ -1,6 +1,7 @@
 /*
- * call: one call of a script of this floor being put together: the keys, the
- * base, then arguments. Numbers become text in the call's own memory; all else
+ * call: one call of a script of this floor being put together: the keys, what
+ * every script is told of its queue (lua/include/queue.lua), then the script's
+ * own arguments. Numbers become text in the call's own memory; all else
  * is borrowed until call_send() or call_free().
  */
 #ifndef QUEUE_CALL_H
@@ -10,7 +11,7 @@
 
 struct call;
 
-/* Room for max_args arguments behind the base; one more is a bug. */
+/* Room for max_args arguments of the script's own; one more is a bug. */
 struct call *call_new(const struct queue *queue, size_t max_args);
 void call_free(struct call *call);
 void call_span(struct call *call, struct span span);
@@ -20,6 +21,12 @@ void call_i64(struct call *call, int64_t value);
 /* Sends and frees the call. An error: fn is never called. */
 enum hs_err call_send(struct call *call, const struct script *script,
 		      rconn_reply_fn fn, void *ctx) HS_MUST_CHECK;
+
+/* The same for a script that answers one number, or ids. */
+enum hs_err call_send_number(struct call *call, const struct script *script,
+			     queue_number_fn fn, void *ctx) HS_MUST_CHECK;
+enum hs_err call_send_ids(struct call *call, const struct script *script,
+			  queue_ids_fn fn, void *ctx) HS_MUST_CHECK;
 
 /* What a reply means to the caller of this floor: HS_OK for one of the type,
  * HS_PROTOCOL for an error (*text is Redis's) or another type, else err. */

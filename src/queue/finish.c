@@ -25,11 +25,6 @@ struct finish_call {
 	size_t n;
 };
 
-struct extend_call {
-	finish_extend_fn fn;
-	void *ctx;
-};
-
 static const char *
 kind_text(enum finish_kind kind)
 {
@@ -122,7 +117,7 @@ put_item(struct call *call, const struct finish_item *item,
 
 /* *refusal is set to the first text of Redis among the results. */
 static bool
-results_read(const struct reply *reply, size_t n, enum finish_result *results,
+results_read(const struct reply *reply, size_t n, enum code *results,
 	     size_t *n_refused, const char **refusal)
 {
 	if (reply->n_items != n)
@@ -130,9 +125,9 @@ results_read(const struct reply *reply, size_t n, enum finish_result *results,
 	for (size_t i = 0; i < n; i++) {
 		const struct reply *code = reply->items[i];
 		if (code->type == REPLY_INTEGER) {
-			results[i] = (enum finish_result)code->integer;
+			results[i] = (enum code)code->integer;
 		} else if (code->type == REPLY_TEXT) {
-			results[i] = FINISH_REFUSED;
+			results[i] = CODE_REFUSED;
 			if ((*n_refused)++ == 0)
 				*refusal = (const char *)code->text.ptr;
 		} else {
@@ -146,7 +141,7 @@ static void
 on_finished(void *ctx, enum hs_err err, const struct reply *reply)
 {
 	struct finish_call *finish = ctx;
-	enum finish_result *results = xcalloc(finish->n, sizeof(*results));
+	enum code *results = xcalloc(finish->n, sizeof(*results));
 	size_t n_refused = 0;
 	const char *text;
 	const char *refusal = "";
@@ -171,49 +166,6 @@ on_finished(void *ctx, enum hs_err err, const struct reply *reply)
 	free(finish);
 }
 
-static void
-on_extended(void *ctx, enum hs_err err, const struct reply *reply)
-{
-	struct extend_call *extend = ctx;
-	const char *text;
-	struct span *lost = NULL;
-	size_t n = 0;
-	err = call_check(err, reply, REPLY_ARRAY, &text);
-	if (err == HS_OK) {
-		n = reply->n_items;
-		lost = xcalloc(n + 1, sizeof(*lost));
-		for (size_t i = 0; i < n; i++)
-			lost[i] = reply->items[i]->text;
-	}
-	extend->fn(extend->ctx, err, text, lost, n);
-	free(lost);
-	free(extend);
-}
-
-const char *
-finish_result_text(enum finish_result result)
-{
-	switch (result) {
-	case FINISH_DONE:
-		return "done";
-	case FINISH_MISSING:
-		return "the job was removed";
-	case FINISH_LOCK_MISSING:
-		return "the lock expired";
-	case FINISH_NOT_ACTIVE:
-		return "the job is not active any more";
-	case FINISH_HAS_CHILDREN:
-		return "children are pending";
-	case FINISH_LOCK_FOREIGN:
-		return "another worker has the lock";
-	case FINISH_FAILED_CHILDREN:
-		return "children have failed";
-	case FINISH_REFUSED:
-		return "Redis refused";
-	}
-	return "unknown result";
-}
-
 enum hs_err
 finish_jobs(struct queue *queue, const char *token,
 	    const struct finish_item *items, size_t n, int64_t now_ms,
@@ -224,13 +176,12 @@ finish_jobs(struct queue *queue, const char *token,
 	if (n > BOUNDS_TAKE_BATCH)
 		return HS_TOO_BIG;
 	enum hs_err err = HS_OK;
-	struct call *call = call_new(queue, 3 + n * N_FIELDS);
+	struct call *call = call_new(queue, 2 + n * N_FIELDS);
 	struct finish_call *finish = NULL;
 	struct buf *traces = xcalloc(n, sizeof(*traces));
 	for (size_t i = 0; i < n; i++)
 		buf_init(&traces[i], STACKTRACE_MAX);
 
-	call_i64(call, queue->max_events);
 	call_i64(call, now_ms);
 	call_text(call, token);
 	for (size_t i = 0; i < n; i++) {
@@ -262,8 +213,7 @@ out:
 
 enum hs_err
 finish_extend(struct queue *queue, const char *token, const char *const *ids,
-	      size_t n, int64_t lock_duration_ms, finish_extend_fn fn,
-	      void *ctx)
+	      size_t n, int64_t lock_duration_ms, queue_ids_fn fn, void *ctx)
 {
 	if (n == 0 || lock_duration_ms <= 0)
 		return HS_INVALID;
@@ -274,11 +224,5 @@ finish_extend(struct queue *queue, const char *token, const char *const *ids,
 	call_i64(call, lock_duration_ms);
 	for (size_t i = 0; i < n; i++)
 		call_text(call, ids[i]);
-	struct extend_call *extend = xcalloc(1, sizeof(*extend));
-	*extend = (struct extend_call){ fn, ctx };
-	enum hs_err err =
-		call_send(call, &queue_script_extend, on_extended, extend);
-	if (err != HS_OK)
-		free(extend);
-	return err;
+	return call_send_ids(call, &queue_script_extend, fn, ctx);
 }

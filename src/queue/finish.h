@@ -5,6 +5,7 @@
 #ifndef QUEUE_FINISH_H
 #define QUEUE_FINISH_H
 
+#include "queue/code.h"
 #include "queue/job.h"
 #include "queue/queue.h"
 
@@ -27,24 +28,10 @@ struct finish_item {
 	struct job_keep keep;
 };
 
-enum finish_result { /* BullMQ's codes */
-		     FINISH_DONE = 0,
-		     FINISH_MISSING = -1, /* the job was removed meanwhile */
-		     FINISH_LOCK_MISSING = -2, /* our lock expired */
-		     FINISH_NOT_ACTIVE = -3,
-		     FINISH_HAS_CHILDREN = -4,
-		     FINISH_LOCK_FOREIGN = -6, /* another worker has it */
-		     FINISH_FAILED_CHILDREN = -9,
-		     /* (ours) Redis refused a command in the middle: a key of
-		      * a wrong type, no memory; the job's state is unsure */
-		     FINISH_REFUSED = -100,
-};
-const char *finish_result_text(enum finish_result result);
-
 typedef void (*finish_fn)(void *ctx, enum hs_err err, const char *text,
-			  const enum finish_result *results, size_t n);
+			  const enum code *results, size_t n);
 /* One script call for all (at most BOUNDS_TAKE_BATCH). Each item succeeds or
- * fails alone; text is Redis's where one was FINISH_REFUSED. When all were, err
+ * fails alone; text is Redis's where one was CODE_REFUSED. When all were, err
  * is HS_PROTOCOL. HS_INVALID: a completed item's value is no JSON, or a delay
  * is negative or longer than a year. Items given back come out again in their
  * order. */
@@ -53,11 +40,9 @@ enum hs_err finish_jobs(struct queue *queue, const char *token,
 			int64_t now_ms, finish_fn fn, void *ctx) HS_MUST_CHECK;
 
 /* Renews the locks of n jobs in one call; fn gets the ids that are lost. */
-typedef void (*finish_extend_fn)(void *ctx, enum hs_err err, const char *text,
-				 const struct span *lost, size_t n_lost);
 enum hs_err finish_extend(struct queue *queue, const char *token,
 			  const char *const *ids, size_t n,
-			  int64_t lock_duration_ms, finish_extend_fn fn,
+			  int64_t lock_duration_ms, queue_ids_fn fn,
 			  void *ctx) HS_MUST_CHECK;
 
 #endif

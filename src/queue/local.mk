@@ -10,6 +10,7 @@ libhooksync_a_SOURCES += \
 	%D%/add.c %D%/add.h \
 	%D%/admin.c %D%/admin.h \
 	%D%/call.c %D%/call.h \
+	%D%/code.c %D%/code.h \
 	%D%/finish.c %D%/finish.h \
 	%D%/job.c %D%/job.h \
 	%D%/keys.c %D%/keys.h \

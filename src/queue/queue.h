@@ -12,12 +12,27 @@
 /* All scripts of this floor, for rconn_settings.scripts. */
 extern const struct script *const queue_scripts[];
 
+/* Where the majors of BullMQ leave different keys behind, whose way is ours? */
+enum queue_level {
+	QUEUE_LEVEL_AUTO = 0, /* that of the queue's last Node.js starter */
+	QUEUE_LEVEL_5 = 5,    /* 5.81.3 */
+	QUEUE_LEVEL_6 = 6,    /* 6.7.0 */
+};
+
 struct queue {
 	struct keys *keys;
-	struct rconn *conn; /* borrowed */
-	int64_t timeout_ms; /* of each call */
-	int64_t max_events; /* used where meta names none */
+	struct rconn *conn;     /* borrowed */
+	int64_t timeout_ms;     /* of each call */
+	int64_t max_events;     /* used where meta names none */
+	enum queue_level level; /* QUEUE_LEVEL_AUTO unless set */
 };
+
+/* Answers that many operations of this floor have in common. n: a number, or a
+ * negative enum code. ids are borrowed for the call; NULL when err is set. */
+typedef void (*queue_number_fn)(void *ctx, enum hs_err err, const char *text,
+				int64_t n);
+typedef void (*queue_ids_fn)(void *ctx, enum hs_err err, const char *text,
+			     const struct span *ids, size_t n);
 
 struct queue *queue_new(struct rconn *conn, const char *prefix,
 			const char *name, int64_t timeout_ms,

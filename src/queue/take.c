@@ -24,11 +24,6 @@ struct wait_call {
 	void *ctx;
 };
 
-struct stalled_call {
-	take_stalled_fn fn;
-	void *ctx;
-};
-
 static void
 jobs_free(struct job **jobs, size_t n)
 {
@@ -103,25 +98,6 @@ on_marker(void *ctx, enum hs_err err, const struct reply *reply)
 	free(wait);
 }
 
-static void
-on_stalled(void *ctx, enum hs_err err, const struct reply *reply)
-{
-	struct stalled_call *stalled = ctx;
-	const char *text;
-	struct span *ids = NULL;
-	size_t n = 0;
-	err = call_check(err, reply, REPLY_ARRAY, &text);
-	if (err == HS_OK) {
-		n = reply->n_items;
-		ids = xcalloc(n + 1, sizeof(*ids));
-		for (size_t i = 0; i < n; i++)
-			ids[i] = reply->items[i]->text;
-	}
-	stalled->fn(stalled->ctx, err, text, ids, n);
-	free(ids);
-	free(stalled);
-}
-
 enum hs_err
 take_jobs(struct queue *queue, const struct take_options *options, take_fn fn,
 	  void *ctx)
@@ -130,8 +106,7 @@ take_jobs(struct queue *queue, const struct take_options *options, take_fn fn,
 		return HS_INVALID;
 	if (options->n > BOUNDS_TAKE_BATCH)
 		return HS_TOO_BIG;
-	struct call *call = call_new(queue, 6);
-	call_i64(call, queue->max_events);
+	struct call *call = call_new(queue, 5);
 	call_i64(call, options->now_ms);
 	call_text(call, options->token);
 	call_i64(call, options->lock_duration_ms);
@@ -167,20 +142,13 @@ take_wait(struct rconn *blocking, const struct keys *keys, int64_t timeout_ms,
 
 enum hs_err
 take_stalled(struct queue *queue, int64_t interval_ms, int64_t max_stalled,
-	     int64_t now_ms, take_stalled_fn fn, void *ctx)
+	     int64_t now_ms, queue_ids_fn fn, void *ctx)
 {
 	if (interval_ms <= 0)
 		return HS_INVALID;
-	struct call *call = call_new(queue, 4);
-	call_i64(call, queue->max_events);
+	struct call *call = call_new(queue, 3);
 	call_i64(call, now_ms);
 	call_i64(call, interval_ms);
 	call_i64(call, max_stalled);
-	struct stalled_call *stalled = xcalloc(1, sizeof(*stalled));
-	*stalled = (struct stalled_call){ fn, ctx };
-	enum hs_err err =
-		call_send(call, &queue_script_stalled, on_stalled, stalled);
-	if (err != HS_OK)
-		free(stalled);
-	return err;
+	return call_send_ids(call, &queue_script_stalled, fn, ctx);
 }

@@ -38,10 +38,8 @@ enum hs_err take_wait(struct rconn *blocking, const struct keys *keys,
 
 /* Active jobs without a lock go back to waiting (or get a deferred failure
  * after max_stalled). ids are borrowed for the call. */
-typedef void (*take_stalled_fn)(void *ctx, enum hs_err err, const char *text,
-				const struct span *ids, size_t n);
 enum hs_err take_stalled(struct queue *queue, int64_t interval_ms,
-			 int64_t max_stalled, int64_t now_ms,
-			 take_stalled_fn fn, void *ctx) HS_MUST_CHECK;
+			 int64_t max_stalled, int64_t now_ms, queue_ids_fn fn,
+			 void *ctx) HS_MUST_CHECK;
 
 #endif

@@ -16,7 +16,7 @@ finish_completes(void **state)
 	REDIS("DEL", "bull:sync:events");
 	REDIS("SADD", "bull:sync:stalled", "a");
 	now += 20;
-	assert_int_equal(finish(completed("{\"ok\":true}")), FINISH_DONE);
+	assert_int_equal(finish(completed("{\"ok\":true}")), CODE_DONE);
 	CHECK("[ a 1900000000020 ]", "ZRANGE", "bull:sync:completed", "0", "-1",
 	      "WITHSCORES");
 	CHECK("[ 1 {\"ok\":true} 1900000000020 ]", "HMGET", "bull:sync:a",
@@ -53,7 +53,7 @@ finish_fails(void **state)
 		int64_t delay_ms = job_backoff_delay(got.jobs[0]);
 		assert_int_equal(delay_ms, 2000 << made);
 		REDIS("DEL", "bull:sync:events");
-		assert_int_equal(finish(retry(delay_ms)), FINISH_DONE);
+		assert_int_equal(finish(retry(delay_ms)), CODE_DONE);
 		now += delay_ms;
 		char expected[64];
 		snprintf(expected, sizeof(expected),
@@ -63,13 +63,13 @@ finish_fails(void **state)
 		/* give it back to take it in the loop's next turn */
 		assert_int_equal(finish((struct finish_item){
 					 .kind = FINISH_GIVE_BACK }),
-				 FINISH_DONE);
+				 CODE_DONE);
 	}
 	take_one("a");
 	assert_int_equal(job_backoff_delay(got.jobs[0]), -1);
 	REDIS("DEL", "bull:sync:events");
 	REDIS("HSET", "bull:sync:a", "defa", "x");
-	assert_int_equal(finish(failed("503 from target")), FINISH_DONE);
+	assert_int_equal(finish(failed("503 from target")), CODE_DONE);
 	check_events("failed jobId=a failedReason=503 from target "
 		     "prev=active; retries-exhausted jobId=a attemptsMade=3; "
 		     "drained");
@@ -87,7 +87,7 @@ finish_before_the_last_attempt(void **state)
 	add(one);
 	take_one("a");
 	REDIS("DEL", "bull:sync:events");
-	assert_int_equal(finish(failed("hopeless")), FINISH_DONE);
+	assert_int_equal(finish(failed("hopeless")), CODE_DONE);
 	check_events("failed jobId=a failedReason=hopeless prev=active; "
 		     "drained");
 }
@@ -103,7 +103,7 @@ finish_retries_at_once(void **state)
 	add(one);
 	take_one("a");
 	REDIS("DEL", "bull:sync:events", "bull:sync:marker");
-	assert_int_equal(finish(retry(0)), FINISH_DONE);
+	assert_int_equal(finish(retry(0)), CODE_DONE);
 	CHECK("[ b a ]", "LRANGE", "bull:sync:wait", "0", "-1");
 	CHECK("[ 1 no ]", "HMGET", "bull:sync:a", "atm", "failedReason");
 	CHECK("[ 0 0 ]", "ZRANGE", "bull:sync:marker", "0", "-1", "WITHSCORES");
@@ -119,7 +119,7 @@ finish_postpones(void **state)
 	REDIS("DEL", "bull:sync:events");
 	assert_int_equal(finish((struct finish_item){ .kind = FINISH_POSTPONE,
 						      .delay_ms = 300 }),
-			 FINISH_DONE);
+			 CODE_DONE);
 	CHECK("[ nil 1 300 nil ]", "HMGET", "bull:sync:a", "atm", "ats",
 	      "delay", "failedReason");
 	check_events("delayed jobId=a delay=1900000000300");
@@ -146,7 +146,7 @@ finish_gives_back_in_order(void **state)
 		items[i] = (struct finish_item){ .job = got.jobs[i],
 						 .kind = FINISH_GIVE_BACK };
 	finish_many(TOKEN, items, 2);
-	assert_int_equal(got.finished[0], FINISH_DONE);
+	assert_int_equal(got.finished[0], CODE_DONE);
 	CHECK("[ c b a ]", "LRANGE", "bull:sync:wait", "0", "-1");
 	CHECK("0", "EXISTS", "bull:sync:a:lock", "bull:sync:active");
 	assert_int_equal(take(4), 4);
@@ -157,7 +157,7 @@ finish_gives_back_in_order(void **state)
 	assert_int_equal(
 		finish((struct finish_item){ .job = got.jobs[3],
 					     .kind = FINISH_GIVE_BACK }),
-		FINISH_DONE);
+		CODE_DONE);
 	CHECK("[ urgent 12884901888 ]", "ZRANGE", "bull:sync:prioritized", "0",
 	      "-1", "WITHSCORES");
 }
@@ -178,20 +178,20 @@ finish_needs_our_lock(void **state)
 					   .delay_ms = 5 };
 		one.job = got.jobs[0];
 		finish_many("theirs", &one, 1);
-		assert_int_equal(got.finished[0], FINISH_LOCK_FOREIGN);
+		assert_int_equal(got.finished[0], CODE_LOCK_FOREIGN);
 		REDIS("DEL", "bull:sync:a:lock");
-		assert_int_equal(finish(one), FINISH_LOCK_MISSING);
+		assert_int_equal(finish(one), CODE_LOCK_MISSING);
 		CHECK("[ a ]", "LRANGE", "bull:sync:active", "0", "-1");
 		CHECK("[ nil nil ]", "HMGET", "bull:sync:a", "failedReason",
 		      "atm");
 		REDIS("SET", "bull:sync:a:lock", TOKEN);
 	}
 	REDIS("DEL", "bull:sync:active");
-	assert_int_equal(finish(completed("1")), FINISH_NOT_ACTIVE);
+	assert_int_equal(finish(completed("1")), CODE_NOT_IN_STATE);
 	REDIS("DEL", "bull:sync:a");
-	assert_int_equal(finish(completed("1")), FINISH_MISSING);
+	assert_int_equal(finish(completed("1")), CODE_MISSING);
 	CHECK("0", "EXISTS", "bull:sync:completed", "bull:sync:a");
-	assert_string_equal(finish_result_text(FINISH_LOCK_FOREIGN),
+	assert_string_equal(code_text(CODE_LOCK_FOREIGN),
 			    "another worker has the lock");
 }
 
@@ -219,10 +219,10 @@ finish_each_on_its_own(void **state)
 	REDIS("DEL", "bull:sync:events");
 	finish_many(TOKEN, items, 4);
 	assert_int_equal(got.err, HS_OK);
-	assert_int_equal(got.finished[0], FINISH_DONE);
-	assert_int_equal(got.finished[1], FINISH_LOCK_MISSING);
-	assert_int_equal(got.finished[2], FINISH_DONE);
-	assert_int_equal(got.finished[3], FINISH_REFUSED);
+	assert_int_equal(got.finished[0], CODE_DONE);
+	assert_int_equal(got.finished[1], CODE_LOCK_MISSING);
+	assert_int_equal(got.finished[2], CODE_DONE);
+	assert_int_equal(got.finished[3], CODE_REFUSED);
 	assert_non_null(strstr(got.text, "WRONGTYPE"));
 	check_events("completed jobId=a returnvalue=1 prev=active; "
 		     "failed jobId=c failedReason=no prev=active; "
@@ -238,12 +238,12 @@ finish_counts_odd_counters_anew(void **state)
 	add(item("a"));
 	REDIS("HSET", "bull:sync:a", "atm", "99999999999999999999");
 	take_one("a");
-	assert_int_equal(finish(retry(100)), FINISH_DONE);
+	assert_int_equal(finish(retry(100)), CODE_DONE);
 	now += 100;
 	take_one("a");
 	assert_int_equal(got.jobs[0]->made, 1);
 	REDIS("HSET", "bull:sync:a", "atm", "none");
-	assert_int_equal(finish(failed("no")), FINISH_DONE);
+	assert_int_equal(finish(failed("no")), CODE_DONE);
 	CHECK("[ a ]", "ZRANGE", "bull:sync:failed", "0", "-1");
 }
 
@@ -273,14 +273,14 @@ finish_keeps_by_rule(void **state)
 		snprintf(id, sizeof(id), "a%d", i);
 		add(item(id));
 		take_one(id);
-		assert_int_equal(finish(end), FINISH_DONE);
+		assert_int_equal(finish(end), CODE_DONE);
 		now += 1000;
 	}
 	add(item("b"));
 	take_one("b");
 	end.keep = (struct job_keep){ .count = 3 };
 	REDIS("RPUSH", "bull:sync:a0:logs", "x");
-	assert_int_equal(finish(end), FINISH_DONE);
+	assert_int_equal(finish(end), CODE_DONE);
 	CHECK("[ a3 a4 b ]", "ZRANGE", "bull:sync:completed", "0", "-1");
 	CHECK("0", "EXISTS", "bull:sync:a0", "bull:sync:a2",
 	      "bull:sync:a0:logs");
@@ -288,20 +288,20 @@ finish_keeps_by_rule(void **state)
 	add(item("c"));
 	take_one("c");
 	end.keep = (struct job_keep){ .count = -1, .age_s = 2 };
-	assert_int_equal(finish(end), FINISH_DONE);
+	assert_int_equal(finish(end), CODE_DONE);
 	CHECK("[ a4 b c ]", "ZRANGE", "bull:sync:completed", "0", "-1");
 	/* the newest of the old go first */
 	now += 60000;
 	add(item("d"));
 	take_one("d");
 	end.keep = (struct job_keep){ .count = -1, .age_s = 2, .limit = 1 };
-	assert_int_equal(finish(end), FINISH_DONE);
+	assert_int_equal(finish(end), CODE_DONE);
 	CHECK("[ a4 b d ]", "ZRANGE", "bull:sync:completed", "0", "-1");
 	add(item("e"));
 	take_one("e");
 	REDIS("DEL", "bull:sync:events");
 	end.keep = (struct job_keep){ .count = 0 };
-	assert_int_equal(finish(end), FINISH_DONE);
+	assert_int_equal(finish(end), CODE_DONE);
 	CHECK("[ a4 b d ]", "ZRANGE", "bull:sync:completed", "0", "-1");
 	CHECK("0", "EXISTS", "bull:sync:e");
 	check_events("completed jobId=e returnvalue=1 prev=active; drained");
@@ -323,12 +323,12 @@ finish_removes_so_many_at_a_time(void **state)
 	end.keep = (struct job_keep){ .count = -1,
 				      .age_s = 1,
 				      .limit = INT64_C(1) << 53 };
-	assert_int_equal(finish(end), FINISH_DONE);
+	assert_int_equal(finish(end), CODE_DONE);
 	CHECK("2001", "ZCARD", "bull:sync:completed");
 	CHECK("nil", "ZSCORE", "bull:sync:completed", "o12000");
 	add(item("b"));
 	take_one("b");
-	assert_int_equal(finish(end), FINISH_DONE);
+	assert_int_equal(finish(end), CODE_DONE);
 	CHECK("[ a b ]", "ZRANGE", "bull:sync:completed", "0", "-1");
 }
 
@@ -344,7 +344,7 @@ check_stacktrace(const char *stored, int64_t limit, const char *expected)
 		 limit);
 	REDIS("HSET", "bull:sync:a", "opts", limit < 0 ? "{}" : opts);
 	take_one("a");
-	assert_int_equal(finish(failed("new")), FINISH_DONE);
+	assert_int_equal(finish(failed("new")), CODE_DONE);
 	CHECK(expected, "HGET", "bull:sync:a", "stacktrace");
 }
 
@@ -376,7 +376,7 @@ finish_frees_deduplication(void **state)
 	      "jid", "evt-9");
 	take_one("a");
 	REDIS("DEL", "bull:sync:events");
-	assert_int_equal(finish(completed("1")), FINISH_DONE);
+	assert_int_equal(finish(completed("1")), CODE_DONE);
 	CHECK("evt-9", "GET", "bull:sync:de:d");
 	CHECK("0", "EXISTS", "bull:sync:dn:d");
 	CHECK("2", "GET", "bull:sync:id");
@@ -385,7 +385,7 @@ finish_frees_deduplication(void **state)
 	take_one("evt-9");
 	assert_true(span_is(got.jobs[0]->data, "[2]"));
 	assert_int_equal(got.jobs[0]->priority, 2);
-	assert_int_equal(finish(completed("1")), FINISH_DONE);
+	assert_int_equal(finish(completed("1")), CODE_DONE);
 	CHECK("0", "EXISTS", "bull:sync:de:d");
 }
 
@@ -414,10 +414,10 @@ a_parent_waits_for_all(void **state)
 	add_child("a", "");
 	add_child("b", "");
 	take_one("a");
-	assert_int_equal(finish(completed("[1]")), FINISH_DONE);
+	assert_int_equal(finish(completed("[1]")), CODE_DONE);
 	CHECK("[ p ]", "ZRANGE", "bull:up:waiting-children", "0", "-1");
 	take_one("b");
-	assert_int_equal(finish(completed("[2]")), FINISH_DONE);
+	assert_int_equal(finish(completed("[2]")), CODE_DONE);
 	CHECK("[ p ]", "LRANGE", "bull:up:wait", "0", "-1");
 	CHECK("[ [1] [2] ]", "HMGET", "bull:up:p:processed", "bull:sync:a",
 	      "bull:sync:b");
@@ -434,7 +434,7 @@ fail_child(const char *flags, struct job_keep keep)
 	REDIS("FLUSHALL");
 	add_child("a", flags);
 	take_one("a");
-	assert_int_equal(finish(end), FINISH_DONE);
+	assert_int_equal(finish(end), CODE_DONE);
 }
 
 static void
@@ -457,7 +457,7 @@ a_parent_and_a_failed_child(void **state)
 	now += 1;
 	struct finish_item end = failed("no");
 	end.keep = (struct job_keep){ .count = 1 };
-	assert_int_equal(finish(end), FINISH_DONE);
+	assert_int_equal(finish(end), CODE_DONE);
 	CHECK("[ b ]", "ZRANGE", "bull:sync:failed", "0", "-1");
 	CHECK("[ p ]", "LRANGE", "bull:up:wait", "0", "-1");
 	now = NOW;
@@ -483,7 +483,7 @@ a_parent_and_a_failed_child(void **state)
 	add_child("a", "");
 	REDIS("HSET", "bull:sync:a", "parent", "{");
 	take_one("a");
-	assert_int_equal(finish(completed("1")), FINISH_DONE);
+	assert_int_equal(finish(completed("1")), CODE_DONE);
 	CHECK("[ p ]", "LRANGE", "bull:up:wait", "0", "-1");
 }
 
@@ -494,12 +494,12 @@ a_parent_cannot_end_before_its_children(void **state)
 	add(item("p"));
 	REDIS("SADD", "bull:sync:p:dependencies", "bull:sync:x");
 	take_one("p");
-	assert_int_equal(finish(completed("1")), FINISH_HAS_CHILDREN);
+	assert_int_equal(finish(completed("1")), CODE_HAS_CHILDREN);
 	REDIS("DEL", "bull:sync:p:dependencies");
 	REDIS("ZADD", "bull:sync:p:unsuccessful", "1", "bull:sync:x");
-	assert_int_equal(finish(completed("1")), FINISH_FAILED_CHILDREN);
+	assert_int_equal(finish(completed("1")), CODE_FAILED_CHILDREN);
 	CHECK(TOKEN, "GET", "bull:sync:p:lock");
-	assert_int_equal(finish(failed("no")), FINISH_DONE);
+	assert_int_equal(finish(failed("no")), CODE_DONE);
 }
 
 /* ---- locks and stalls ---- */
@@ -563,7 +563,7 @@ a_stalled_job_comes_back_once(void **state)
 	assert_string_equal(got.jobs[0]->deferred,
 			    "job stalled more than allowable limit");
 	assert_int_equal(got.jobs[0]->started, 3);
-	assert_int_equal(finish(failed(got.jobs[0]->deferred)), FINISH_DONE);
+	assert_int_equal(finish(failed(got.jobs[0]->deferred)), CODE_DONE);
 	CHECK("[ 2 3 1 nil ]", "HMGET", "bull:sync:a", "stc", "ats", "atm",
 	      "defa");
 }

@@ -165,7 +165,7 @@ add_runs_failed_ones_again(void **state)
 	add(one);
 	assert_int_equal(got.added[0], ADD_DUPLICATE);
 	take_one("evt-1");
-	assert_int_equal(finish(failed("no")), FINISH_DONE);
+	assert_int_equal(finish(failed("no")), CODE_DONE);
 	REDIS("DEL", "bull:sync:events", "bull:sync:marker");
 	one.retries_failed = false;
 	add(one);
@@ -345,8 +345,8 @@ take_hands_out_poison(void **state)
 	items[0].job = got.jobs[0];
 	items[1].job = got.jobs[1];
 	finish_many(TOKEN, items, 2);
-	assert_int_equal(got.finished[0], FINISH_DONE);
-	assert_int_equal(got.finished[1], FINISH_DONE);
+	assert_int_equal(got.finished[0], CODE_DONE);
+	assert_int_equal(got.finished[1], CODE_DONE);
 	CHECK("2", "ZCARD", "bull:sync:failed");
 	CHECK("the job's data is not JSON", "HGET", "bull:sync:nan",
 	      "failedReason");
@@ -569,7 +569,7 @@ admin_lists_newest_first(void **state)
 		snprintf(id, sizeof(id), "a%d", i);
 		add(item(id));
 		take_one(id);
-		assert_int_equal(finish(failed("no")), FINISH_DONE);
+		assert_int_equal(finish(failed("no")), CODE_DONE);
 		now += 1;
 	}
 	check_list(JOB_FAILED, 0, 8, "a2 a1 a0");
@@ -584,14 +584,14 @@ admin_retries(void **state)
 	assert_int_equal(retry_by_hand("a", JOB_FAILED), HS_INVALID);
 	assert_int_equal(retry_by_hand("nobody", JOB_FAILED), HS_NOT_FOUND);
 	take_one("a");
-	assert_int_equal(finish(failed("no")), FINISH_DONE);
+	assert_int_equal(finish(failed("no")), CODE_DONE);
 	REDIS("DEL", "bull:sync:events");
 	assert_int_equal(retry_by_hand("a", JOB_FAILED), HS_OK);
 	check_events("waiting jobId=a prev=failed");
 	take_one("a");
 	assert_int_equal(got.jobs[0]->made, 0);
 	assert_null(got.jobs[0]->failed_reason);
-	assert_int_equal(finish(completed("1")), FINISH_DONE);
+	assert_int_equal(finish(completed("1")), CODE_DONE);
 	assert_int_equal(retry_by_hand("a", JOB_COMPLETED), HS_OK);
 	take_one("a");
 	assert_int_equal(got.jobs[0]->return_value.len, 0);

@@ -259,7 +259,7 @@ op_take(struct peer *peer, const struct doc *request)
 
 static void
 on_finished(void *ctx, enum hs_err err, const char *why,
-	    const enum finish_result *results, size_t n)
+	    const enum code *results, size_t n)
 {
 	struct peer *peer = ctx;
 	if (!answer_err(peer, err, why))
@@ -268,7 +268,7 @@ on_finished(void *ctx, enum hs_err err, const char *why,
 	for (size_t i = 0; i < n; i++) {
 		struct doc *holder = doc_new_object();
 		doc_set_i64(holder, "code", results[i]);
-		set_text(holder, "text", finish_result_text(results[i]));
+		set_text(holder, "text", code_text(results[i]));
 		doc_push(codes, holder);
 	}
 	doc_set(peer->answer, "results", codes);

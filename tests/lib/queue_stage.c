@@ -239,7 +239,7 @@ take_one(const char *id)
 
 void
 on_finished(void *ctx, enum hs_err err, const char *text,
-	    const enum finish_result *results, size_t n)
+	    const enum code *results, size_t n)
 {
 	(void)ctx;
 	assert_in_range(n, 0, MAX_JOBS);
@@ -257,7 +257,7 @@ finish_many(const char *token, const struct finish_item *items, size_t n)
 }
 
 /* Ends the first job of the last take. */
-enum finish_result
+enum code
 finish(struct finish_item one)
 {
 	one.job = one.job ? one.job : got.jobs[0];

@@ -48,7 +48,7 @@ struct answer {
 	char text[256];
 	size_t n;
 	enum add_result added[MAX_JOBS];
-	enum finish_result finished[MAX_JOBS];
+	enum code finished[MAX_JOBS];
 	char ids[MAX_JOBS][64];
 	struct job *jobs[MAX_JOBS];
 	int64_t limited_ms;
@@ -95,10 +95,10 @@ void take_one(const char *id);
 /* ---- finish ---- */
 
 void on_finished(void *ctx, enum hs_err err, const char *text,
-		 const enum finish_result *results, size_t n);
+		 const enum code *results, size_t n);
 void finish_many(const char *token, const struct finish_item *items, size_t n);
 /* Without a job: the first of the last take. */
-enum finish_result finish(struct finish_item one);
+enum code finish(struct finish_item one);
 struct finish_item completed(const char *value);
 struct finish_item failed(const char *reason);
 struct finish_item retry(int64_t delay_ms);

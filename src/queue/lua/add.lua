@@ -1,7 +1,7 @@
 -- add: stores N jobs and puts each where it waits.
 --
 -- KEYS  the queue's (include/queue.lua)
--- ARGV  base, max_events, then for each job: id ('' for the next number),
+-- ARGV  the queue's, then for each job: id ('' for the next number),
 --       name, data, opts, timestamp, delay, priority, is_lifo (1 or 0),
 --       retries_failed (1 or 0)
 -- Returns a code and an id for each: 0 new; 1 the id was known, nothing
@@ -13,7 +13,7 @@
 local N_FIELDS = 9
 local NEW, KNOWN, RETRIED = 0, 1, 2
 
-local q = queue_declared(ARGV[1], ARGV[2])
+local q = queue_declared()
 local queues = {}
 local result = {}
 local is_ready, is_delayed = false, false
@@ -53,7 +53,7 @@ local function add(i)
 	return NEW, id
 end
 
-for i = 3, #ARGV, N_FIELDS do
+for i = 4, #ARGV, N_FIELDS do
 	local code, id = add(i)
 	result[#result + 1] = code
 	result[#result + 1] = id

@@ -1,13 +1,13 @@
 -- count: how many jobs are in each state.
 --
 -- KEYS  the queue's (include/queue.lua)
--- ARGV  base
+-- ARGV  the queue's
 -- Returns 1 when paused, the timestamp of the job next in turn (0 for none),
 --       then the counts of wait, prioritized, delayed, active, completed,
 --       failed, waiting-children, paused
 --- @include queue.lua
 
-local q = queue_declared(ARGV[1], '')
+local q = queue_declared()
 
 local function first_waiting()
 	return redis.call('LINDEX', q.wait, -1)

@@ -1,14 +1,14 @@
 -- extend: renews the locks of N jobs.
 --
 -- KEYS  the queue's (include/queue.lua)
--- ARGV  base, token, lock duration in ms, then the ids
+-- ARGV  the queue's, then token, lock duration in ms, then the ids
 -- Returns the ids whose lock is no longer ours
 --- @include queue.lua
 
-local q = queue_declared(ARGV[1], '')
-local token, lock_duration = ARGV[2], ARGV[3]
+local q = queue_declared()
+local token, lock_duration = ARGV[4], ARGV[5]
 local lost = {}
-for i = 4, #ARGV do
+for i = 6, #ARGV do
 	local lock = job_key(q, ARGV[i]) .. ':lock'
 	if redis.call('GET', lock) == token then
 		-- not SET: Redis refuses that when it is out of memory

@@ -1,7 +1,7 @@
 -- finish: N active jobs end or leave, each on its own.
 --
 -- KEYS  the queue's (include/queue.lua)
--- ARGV  base, max_events, now, token, then for each job: kind, id, value
+-- ARGV  the queue's, then now, token, then for each job: kind, id, value
 --       (returnvalue as JSON, or the reason as text), stacktrace (the new JSON
 --       array, '' to leave it), delay, attempts, is_lifo (1 or 0), keep count
 --       (-1 for all), keep age in s (0 for any), keep limit (0 for 1000)
@@ -18,8 +18,8 @@ local REMOVE_MAX = 1000 -- by each job that finishes, where it does not say
 -- by one call: a removal costs Redis some 6 us, and all others wait meanwhile
 local n_removable = 10000
 
-local q = queue_declared(ARGV[1], ARGV[2])
-local now, token = tonumber(ARGV[3]), ARGV[4]
+local q = queue_declared()
+local now, token = tonumber(ARGV[4]), ARGV[5]
 local queues = {}
 local has_finished = false
 
@@ -289,7 +289,7 @@ end
 -- Jobs given back come out in the order they were taken: each goes in front
 -- of the one before it, so the last is pushed first.
 local result = {}
-local first, n = 5, (#ARGV - 4) / N_FIELDS
+local first, n = 6, (#ARGV - 5) / N_FIELDS
 for k = 1, n do
 	local i = first + (k - 1) * N_FIELDS
 	if ARGV[i] ~= 'release' then

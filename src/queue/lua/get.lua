@@ -1,13 +1,13 @@
 -- get: one job and where it is.
 --
 -- KEYS  the queue's (include/queue.lua)
--- ARGV  base, id
+-- ARGV  the queue's, then id
 -- Returns its state ('unknown' for none) and its hash (empty for none, and for
 --       an id that names another key of the queue)
 --- @include queue.lua
 
-local q = queue_declared(ARGV[1], '')
-local id = ARGV[2]
+local q = queue_declared()
+local id = ARGV[4]
 
 local function is_scored(state)
 	return redis.call('ZSCORE', q[state], id)

@@ -1,15 +1,15 @@
 -- list: a page of the jobs in one state.
 --
 -- KEYS  the queue's (include/queue.lua)
--- ARGV  base, state, offset, n
+-- ARGV  the queue's, then state, offset, n
 -- Returns an id and a hash (empty when there is none) for each job, newest
 --       first for finished ones, next in turn first for the others; fewer than n
 --       when they are large, at least one
 --- @include queue.lua
 
-local q = queue_declared(ARGV[1], '')
-local state = ARGV[2]
-local offset, n = tonumber(ARGV[3]), tonumber(ARGV[4])
+local q = queue_declared()
+local state = ARGV[4]
+local offset, n = tonumber(ARGV[5]), tonumber(ARGV[6])
 local LISTS = { wait = true, active = true, paused = true }
 
 local ids

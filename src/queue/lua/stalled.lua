@@ -2,7 +2,7 @@
 -- go back to waiting.
 --
 -- KEYS  the queue's (include/queue.lua)
--- ARGV  base, max_events, now, interval in ms, how often a job may stall
+-- ARGV  the queue's, then now, interval in ms, how often a job may stall
 -- Returns the ids of the jobs that stalled
 --
 -- Runs once per interval for all workers of a queue. A job that stalled too
@@ -11,8 +11,8 @@
 
 local CHUNK = 1000
 
-local q = queue_declared(ARGV[1], ARGV[2])
-local now, interval, max_stalled = ARGV[3], ARGV[4], tonumber(ARGV[5])
+local q = queue_declared()
+local now, interval, max_stalled = ARGV[4], ARGV[5], tonumber(ARGV[6])
 
 if redis.call('EXISTS', q['stalled-check']) == 1 then
 	return {}

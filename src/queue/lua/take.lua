@@ -1,7 +1,7 @@
 -- take: moves up to N jobs to active, each under a lock.
 --
 -- KEYS  the queue's (include/queue.lua)
--- ARGV  base, max_events, now, token, lock duration in ms, worker name ('' for
+-- ARGV  the queue's, then now, token, lock duration in ms, worker name ('' for
 --       none), N
 -- Returns ms for which the queue is rate limited (0), the due time in ms of
 --       the next delayed job (0 for none), 1 when paused or at its global
@@ -14,10 +14,10 @@
 -- next one: that step belongs right after the take, before the job runs.
 --- @include ready.lua
 
-local q = queue_declared(ARGV[1], ARGV[2])
-local now = tonumber(ARGV[3])
-local token, lock_duration, worker = ARGV[4], ARGV[5], ARGV[6]
-local n_wanted = tonumber(ARGV[7])
+local q = queue_declared()
+local now = tonumber(ARGV[4])
+local token, lock_duration, worker = ARGV[5], ARGV[6], ARGV[7]
+local n_wanted = tonumber(ARGV[8])
 
 local function next_id()
 	local id = redis.call('RPOPLPUSH', q.wait, q.active)

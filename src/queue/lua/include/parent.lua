@@ -30,8 +30,7 @@ local function parent_of(q, key, queues)
 		end
 	end
 	if not queues[base] then
-		queues[base] = base == q.base and q
-			or queue_at(base, q.default_max_events)
+		queues[base] = base == q.base and q or queue_at(base, q)
 	end
 	return { q = queues[base], id = id, key = parent_key, flags = flags }
 end

@@ -17,18 +17,22 @@ local SUFFIXES = {
 -- the client's ceiling costs the connection and every job in it.
 local REPLY_BYTES_MAX = 32 * 1024 * 1024
 
--- The queue whose keys were declared.
-local function queue_declared(base, max_events)
-	local q = { base = base, default_max_events = max_events }
+-- The queue whose keys were declared. Every script is called with its base,
+-- the cap of its events and the level of BullMQ to be compatible with ('5',
+-- '6', or '0': what the queue shows); a script's own arguments follow.
+local function queue_declared()
+	local q = { base = ARGV[1], default_max_events = ARGV[2],
+		level = ARGV[3] }
 	for i, suffix in ipairs(SUFFIXES) do
 		q[suffix] = KEYS[i]
 	end
 	return q
 end
 
--- Another queue, by the base of its keys.
-local function queue_at(base, max_events)
-	local q = { base = base, default_max_events = max_events }
+-- Another queue of the same fleet, by the base of its keys.
+local function queue_at(base, fleet)
+	local q = { base = base, level = fleet.level,
+		default_max_events = fleet.default_max_events }
 	for _, suffix in ipairs(SUFFIXES) do
 		q[suffix] = base .. ':' .. suffix
 	end
@@ -119,6 +123,14 @@ local function queue_limited_ms(q)
 	return ttl > 0 and ttl or 0
 end
 
+-- Is this to look as if version 5 had done it?
+local function queue_is_v5(q)
+	if q.level ~= '0' then
+		return q.level == '5'
+	end
+	return string.sub(queue_settings(q).version, 1, 8) == 'bullmq:5'
+end
+
 -- The list new ready jobs go to. Version 5 keeps them apart while paused, and
 -- its resume overwrites `wait`: where it may be the one to resume, we do as it
 -- does.
@@ -126,8 +138,8 @@ local function queue_ready(q)
 	if not q.ready then
 		local s = queue_settings(q)
 		q.ready = q.wait
-		if s.is_paused and (redis.call('EXISTS', q.paused) == 1
-			or string.sub(s.version, 1, 8) == 'bullmq:5') then
+		if s.is_paused and (queue_is_v5(q) or (q.level == '0'
+			and redis.call('EXISTS', q.paused) == 1)) then
 			q.ready = q.paused
 		end
 	end
