@@ -11,6 +11,7 @@ src_ctl_libctl_a_SOURCES = \
 	%D%/ctl_send.c \
 	%D%/ctl_try.c \
 	%D%/fcgi_client.c %D%/fcgi_client.h \
+	%D%/progress.c %D%/progress.h \
 	%D%/session.c %D%/session.h \
 	%D%/show.c %D%/show.h \
 	%D%/sibling.c %D%/sibling.h
@@ -23,6 +24,7 @@ if HAVE_CMOCKA
 ctl_tests = \
 	tests/unit/cmd_test \
 	tests/unit/fcgi_client_test \
+	tests/unit/progress_test \
 	tests/unit/show_test
 check_PROGRAMS += $(ctl_tests)
 TESTS += $(ctl_tests)
@@ -31,6 +33,8 @@ tests_unit_cmd_test_SOURCES = tests/unit/cmd_test.c
 tests_unit_cmd_test_LDADD = $(ctl_test_libs)
 tests_unit_fcgi_client_test_SOURCES = tests/unit/fcgi_client_test.c
 tests_unit_fcgi_client_test_LDADD = $(ctl_test_libs)
+tests_unit_progress_test_SOURCES = tests/unit/progress_test.c
+tests_unit_progress_test_LDADD = $(ctl_test_libs)
 tests_unit_show_test_SOURCES = tests/unit/show_test.c
 tests_unit_show_test_LDADD = $(ctl_test_libs)
 endif

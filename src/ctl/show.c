@@ -267,6 +267,24 @@ show_age(int64_t ms, char out[SHOW_AGE_SIZE])
 }
 
 const char *
+show_count(int64_t n, char out[SHOW_COUNT_SIZE])
+{
+	char digits[SHOW_COUNT_SIZE];
+	size_t len = (size_t)snprintf(digits, sizeof digits, "%" PRId64,
+				      n > 0 ? n : 0);
+	size_t at = 0;
+
+	/* 19 digits and 6 commas at most */
+	for (size_t i = 0; i < len; i++) {
+		if (i > 0 && (len - i) % 3 == 0)
+			out[at++] = ',';
+		out[at++] = digits[i];
+	}
+	out[at] = '\0';
+	return out;
+}
+
+const char *
 show_time(int64_t wall_ms, char out[SHOW_TIME_SIZE])
 {
 	time_t seconds = (time_t)(wall_ms / 1000);

@@ -32,6 +32,9 @@ void show_json_raw(FILE *out, struct span json);
 /* "0s", "119s", "119m", "47h", "3d". */
 #define SHOW_AGE_SIZE 24
 const char *show_age(int64_t ms, char out[SHOW_AGE_SIZE]);
+/* "1,234,567". */
+#define SHOW_COUNT_SIZE 32
+const char *show_count(int64_t n, char out[SHOW_COUNT_SIZE]);
 /* "2026-11-24T05:49:45.123Z"; "-" for 0 and less. */
 #define SHOW_TIME_SIZE 40
 const char *show_time(int64_t wall_ms, char out[SHOW_TIME_SIZE]);
