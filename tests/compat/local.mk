@@ -2,7 +2,9 @@
 # folder; `make check` needs none of this.
 
 check_PROGRAMS += tests/lib/queue_peer
-tests_lib_queue_peer_SOURCES = tests/lib/queue_peer.c
+tests_lib_queue_peer_SOURCES = tests/lib/peer.c tests/lib/peer.h \
+	tests/lib/peer_add.c tests/lib/peer_admin.c \
+	tests/lib/peer_schedule.c tests/lib/peer_work.c
 tests_lib_queue_peer_LDADD = libhooksync.a $(HS_LIBS)
 
 compat_tests = %D%/operations.test.mjs %D%/programs.test.mjs \

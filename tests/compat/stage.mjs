@@ -1,9 +1,10 @@
 // stage: what the compat tests share: a redis-server of their own, our queue
-// floor as a process (tests/lib/queue_peer.c), and dumps of a queue that can be
+// floor as a process (tests/lib/peer.c), and dumps of a queue that can be
 // compared.
 
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -70,32 +71,56 @@ export class Server {
 	}
 }
 
-// Our side: one request after the other.
+let nPeers = 0;
+
+// Our side: requests, each answered when it is done.
 export class Peer {
 	constructor(server, queue, db = 0) {
 		const program = process.env.QUEUE_PEER;
 		if (!program)
 			throw new Error('QUEUE_PEER must name the program');
-		this.process = spawn(program,
-			[`unix:${server.path}`, String(db), PREFIX, queue],
+		const path = join(server.folder,
+			`peer-${process.pid}-${nPeers++}.sock`);
+		this.process = spawn(program, [`unix:${server.path}`, path],
 			{ stdio: ['pipe', 'pipe', 'inherit'] });
-		this.waiting = [];
-		createInterface({ input: this.process.stdout }).on('line',
-			(line) => this.waiting.shift().resolve(JSON.parse(line)));
+		this.pending = new Map();
 		this.ended = new Promise((resolve) =>
 			this.process.once('exit', (code, signal) => {
-				for (const { reject } of this.waiting)
-					reject(new Error(`queue_peer ended: ${code ?? signal}`));
+				this.fail(`queue_peer ended: ${code ?? signal}`);
 				resolve(code);
 			}));
+		this.socket = new Promise((resolve) =>
+			createInterface({ input: this.process.stdout }).once('line',
+				() => resolve(this.connect(path))));
+		this.n = 0;
+		this.ask('hello', { prefix: PREFIX, queue, db }).catch(() => {});
+	}
+
+	connect(path) {
+		const socket = createConnection(path);
+		socket.on('error', () => {});
+		socket.on('close', () => this.fail('queue_peer went away'));
+		createInterface({ input: socket }).on('line', (line) => {
+			const { seq, ...answer } = JSON.parse(line);
+			this.pending.get(seq).resolve(answer);
+			this.pending.delete(seq);
+		});
+		return socket;
+	}
+
+	fail(why) {
+		for (const { reject } of this.pending.values())
+			reject(new Error(why));
+		this.pending.clear();
 	}
 
 	// The answer, whatever it is.
 	ask(op, request = {}) {
+		const seq = ++this.n;
+		const line = JSON.stringify({ op, ...request, seq });
 		return new Promise((resolve, reject) => {
-			this.waiting.push({ resolve, reject });
-			this.process.stdin.write(
-				`${JSON.stringify({ op, ...request })}\n`);
+			this.pending.set(seq, { resolve, reject });
+			this.socket.then((socket) => socket.write(`${line}\n`));
 		});
 	}
 
@@ -118,7 +143,9 @@ export class Peer {
 		return answer.results[0].code;
 	}
 
+	// After what was asked was answered.
 	async stop() {
+		await until(() => this.pending.size === 0, 'the last answer', 20000);
 		this.process.stdin.end();
 		return await this.ended;
 	}

@@ -1,0 +1,199 @@
+/*
+ * peer_work: what a worker does, as requests: take, finish, locks, the stalled
+ * check, waiting for the marker.
+ */
+#include "queue/finish.h"
+#include "queue/take.h"
+
+#include "tests/lib/peer.h"
+
+static void
+on_taken(void *ctx, enum hs_err err, const char *why,
+	 struct take_result *result)
+{
+	struct peer_call *call = ctx;
+	if (peer_failed(call, err, why))
+		return;
+	struct doc *jobs = doc_new_array();
+	for (size_t i = 0; i < result->n; i++) {
+		doc_push(jobs, peer_job_doc(result->jobs[i]));
+		peer_remember(call, result->jobs[i]);
+	}
+	doc_set(call->answer, "jobs", jobs);
+	doc_set_i64(call->answer, "limited", result->limited_ms);
+	doc_set_i64(call->answer, "due", result->next_due_ms);
+	doc_set_bool(call->answer, "busy", result->is_busy);
+	peer_done(call);
+}
+
+static enum hs_err
+op_take(struct peer_call *call)
+{
+	char *token = peer_text_dup(call->request, "token");
+	char *worker = peer_text_dup(call->request, "worker");
+	struct take_options options = {
+		.token = token,
+		.worker_name = worker,
+		.lock_duration_ms =
+			peer_number(call->request, "lockDuration", 30000),
+		.n = (size_t)peer_number(call->request, "n", 1),
+		.now_ms = peer_now(call),
+	};
+	enum hs_err err = take_jobs(call->queue, &options, on_taken, call);
+	free(worker);
+	free(token);
+	return err;
+}
+
+static void
+on_finished(void *ctx, enum hs_err err, const char *why,
+	    const enum code *results, size_t n)
+{
+	struct peer_call *call = ctx;
+	if (peer_failed(call, err, why))
+		return;
+	struct doc *codes = doc_new_array();
+	for (size_t i = 0; i < n; i++) {
+		struct doc *holder = doc_new_object();
+		doc_set_i64(holder, "code", results[i]);
+		peer_set_text(holder, "text", code_text(results[i]));
+		doc_push(codes, holder);
+	}
+	doc_set(call->answer, "results", codes);
+	peer_done(call);
+}
+
+/* "error" is what a worker does with a failed attempt: retry or fail. */
+static enum finish_kind
+kind_of(struct span kind, const struct job *job, int64_t *delay_ms)
+{
+	if (span_is(kind, "completed"))
+		return FINISH_COMPLETED;
+	if (span_is(kind, "retry"))
+		return FINISH_RETRY;
+	if (span_is(kind, "postpone"))
+		return FINISH_POSTPONE;
+	if (span_is(kind, "giveBack"))
+		return FINISH_GIVE_BACK;
+	if (span_is(kind, "error")) {
+		int64_t backoff_ms = job_backoff_delay(job);
+		if (backoff_ms >= 0) {
+			*delay_ms = backoff_ms;
+			return FINISH_RETRY;
+		}
+	}
+	return FINISH_FAILED;
+}
+
+static enum hs_err
+op_finish(struct peer_call *call)
+{
+	const struct doc *list = doc_get(call->request, "items");
+	size_t n = doc_len(list);
+	struct finish_item *items = xcalloc(n + 1, sizeof(*items));
+	struct job *strangers = xcalloc(n + 1, sizeof(*strangers));
+	for (size_t i = 0; i < n; i++) {
+		const struct doc *item = doc_at(list, i);
+		const struct job *job =
+			peer_recall(call, peer_text(item, "id"));
+		if (!job) {
+			strangers[i].id_bytes = peer_text(item, "id");
+			strangers[i].keep_completed.count = -1;
+			strangers[i].keep_failed.count = -1;
+			strangers[i].stacktrace_limit = -1;
+			job = &strangers[i];
+		}
+		int64_t delay_ms = peer_number(item, "delay", 0);
+		enum finish_kind kind =
+			kind_of(peer_text(item, "kind"), job, &delay_ms);
+		const struct doc *keep = doc_get(item, "keep");
+		items[i] = (struct finish_item){
+			.job = job,
+			.kind = kind,
+			.value = peer_text(item, "value"),
+			.stack = peer_text(item, "stack"),
+			.delay_ms = delay_ms,
+			.keep = kind == FINISH_COMPLETED ? job->keep_completed
+							 : job->keep_failed,
+		};
+		if (keep && !items[i].keep.is_set) {
+			items[i].keep = (struct job_keep){
+				.count = peer_number(keep, "count", -1),
+				.age_s = peer_number(keep, "age", 0),
+				.limit = peer_number(keep, "limit", 0),
+			};
+		}
+	}
+	char *token = peer_text_dup(call->request, "token");
+	enum hs_err err = finish_jobs(call->queue, token, items, n,
+				      peer_now(call), on_finished, call);
+	free(token);
+	free(strangers);
+	free(items);
+	return err;
+}
+
+static void
+on_extended(void *ctx, enum hs_err err, const char *why,
+	    const struct span *lost, size_t n)
+{
+	struct peer_call *call = ctx;
+	if (peer_failed(call, err, why))
+		return;
+	peer_set_ids(call->answer, "lost", lost, n);
+	peer_done(call);
+}
+
+static enum hs_err
+op_extend(struct peer_call *call)
+{
+	size_t n;
+	struct span *texts = peer_texts(call->request, "ids", &n);
+	char **ids = xcalloc(n + 1, sizeof(*ids));
+	for (size_t i = 0; i < n; i++)
+		ids[i] = span_dup(texts[i]);
+	char *token = peer_text_dup(call->request, "token");
+	enum hs_err err =
+		finish_extend(call->queue, token, (const char *const *)ids, n,
+			      peer_number(call->request, "lockDuration", 30000),
+			      on_extended, call);
+	free(token);
+	for (size_t i = 0; i < n; i++)
+		free(ids[i]);
+	free(ids);
+	free(texts);
+	return err;
+}
+
+static enum hs_err
+op_stalled(struct peer_call *call)
+{
+	return take_stalled(call->queue,
+			    peer_number(call->request, "interval", 30000),
+			    peer_number(call->request, "max", 1),
+			    peer_now(call), peer_on_ids, call);
+}
+
+static void
+on_waited(void *ctx, enum hs_err err, int64_t due_ms)
+{
+	struct peer_call *call = ctx;
+	if (peer_failed(call, err, ""))
+		return;
+	doc_set_i64(call->answer, "due", due_ms);
+	peer_done(call);
+}
+
+static enum hs_err
+op_wait(struct peer_call *call)
+{
+	return take_wait(call->queue->conn, call->queue->keys,
+			 peer_number(call->request, "timeout", 1000), on_waited,
+			 call);
+}
+
+const struct peer_op peer_work_ops[] = {
+	{ "take", op_take, false },     { "finish", op_finish, false },
+	{ "extend", op_extend, false }, { "stalled", op_stalled, false },
+	{ "wait", op_wait, true },      { 0 },
+};
