@@ -1,17 +1,23 @@
 # queue: BullMQ's wire format. The scripts are joined and turned into C in the
 # build folder.
 queue_lua = %D%/lua/add.lua %D%/lua/count.lua %D%/lua/extend.lua \
+	%D%/lua/doctor_page.lua %D%/lua/doctor_repair.lua \
+	%D%/lua/doctor_verify.lua %D%/lua/doctor_vitals.lua \
 	%D%/lua/finish.lua %D%/lua/get.lua %D%/lua/list.lua \
 	%D%/lua/retry.lua %D%/lua/stalled.lua %D%/lua/take.lua
-queue_lua_include = %D%/lua/include/job.lua %D%/lua/include/parent.lua \
-	%D%/lua/include/queue.lua %D%/lua/include/ready.lua
+queue_lua_include = %D%/lua/include/add.lua %D%/lua/include/dedup.lua \
+	%D%/lua/include/job.lua %D%/lua/include/parent.lua \
+	%D%/lua/include/doctor.lua %D%/lua/include/queue.lua %D%/lua/include/ready.lua \
+	%D%/lua/include/take.lua
 
 libhooksync_a_SOURCES += \
 	%D%/add.c %D%/add.h \
 	%D%/admin.c %D%/admin.h \
 	%D%/call.c %D%/call.h \
 	%D%/code.c %D%/code.h \
+	%D%/doctor.c %D%/doctor.h \
 	%D%/finish.c %D%/finish.h \
+	%D%/idset.c %D%/idset.h \
 	%D%/job.c %D%/job.h \
 	%D%/keys.c %D%/keys.h \
 	%D%/queue.c %D%/queue.h \

@@ -9,6 +9,10 @@
 
 extern const struct script queue_script_add;
 extern const struct script queue_script_count;
+extern const struct script queue_script_doctor_page;
+extern const struct script queue_script_doctor_repair;
+extern const struct script queue_script_doctor_verify;
+extern const struct script queue_script_doctor_vitals;
 extern const struct script queue_script_extend;
 extern const struct script queue_script_finish;
 extern const struct script queue_script_get;

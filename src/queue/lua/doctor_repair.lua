@@ -1,0 +1,220 @@
+-- doctor_repair: puts right what is in trouble, each on its own.
+--
+-- KEYS  the queue's (include/queue.lua)
+-- ARGV  the queue's, then now, how often a job may stall, then for each:
+--       a kind of trouble, its id, and a number where the kind needs one
+-- Returns for each: 1 done, 0 not needed (any more), -1 refused; and a text:
+--       where it went, or why it was refused
+--
+-- Each is looked at again here, so that what workers have done since it was
+-- found stands. A job is never put into a second state.
+--- @include doctor.lua
+
+local N_FIELDS = 3
+
+local q = queue_declared()
+local now, max_stalled = tonumber(ARGV[4]), tonumber(ARGV[5])
+
+local function remove_from(state, id, count)
+	if TYPES[state] == 'list' then
+		return redis.call('LREM', q[state], count, id)
+	end
+	return redis.call('ZREM', q[state], id)
+end
+
+local function priority_of(key)
+	return tonumber(redis.call('HGET', key, 'priority') or nil) or 0
+end
+
+local repair = {}
+
+function repair.orphan(id)
+	local key = job_key(q, id)
+	if job_trouble(q, id, now) ~= 'orphan' then
+		return nil
+	end
+	local home, at = home_of(key, now)
+	if home == 'completed' or home == 'failed' then
+		redis.call('ZADD', q[home], at, id)
+	elseif home == 'waiting-children' then
+		redis.call('ZADD', q[home], at, id)
+		queue_event_capped(q, 'waiting-children', 'jobId', id)
+	elseif home == 'delayed' then
+		local due = ready_delay(q, id, now, at - now)
+		queue_event_capped(q, 'delayed', 'jobId', id, 'delay', due)
+		queue_wake_at_due(q)
+	else
+		ready_push(q, id, priority_of(key), false)
+		redis.call('HSET', key, 'delay', 0)
+		queue_wake(q)
+		queue_event_capped(q, 'waiting', 'jobId', id)
+	end
+	return home
+end
+
+function repair.ghost(id)
+	local key = job_key(q, id)
+	if not job_is_none(key) and type_of(key) ~= 'none' then
+		return nil
+	end
+	local from
+	for _, state in ipairs(places_of(q, id)) do
+		remove_from(state, id, 0)
+		from = state
+	end
+	if not from then
+		return nil
+	end
+	redis.call('DEL', key .. ':lock')
+	redis.call('SREM', q.stalled, id)
+	queue_forget(q, id, from)
+	return 'dropped from ' .. from
+end
+
+-- A scheduler's job must run again, or there would be no next one.
+local function is_scheduled(key)
+	local scheduler = redis.call('HGET', key, 'rjk')
+	return scheduler and (redis.call('ZSCORE', q['repeat'], scheduler)
+		or redis.call('EXISTS', q['repeat'] .. ':' .. scheduler) == 1)
+end
+
+-- What the stalled check would do, at once.
+function repair.lockless(id)
+	local key = job_key(q, id)
+	if type_of(key) ~= 'hash' or not active_trouble(q, id)
+		or redis.call('LREM', q.active, 1, id) == 0 then
+		return nil
+	end
+	redis.call('SREM', q.stalled, id)
+	if #places_of(q, id) > 0 then
+		return 'no longer active, for it is elsewhere too'
+	end
+	if job_count(key, 'stc') > max_stalled and not is_scheduled(key) then
+		redis.call('HSET', key, 'defa',
+			'job stalled more than allowable limit')
+	end
+	redis.call('RPUSH', queue_ready(q), id)
+	queue_wake(q)
+	queue_event(q, 'waiting', 'jobId', id, 'prev', 'active')
+	queue_event(q, 'stalled', 'jobId', id)
+	return 'wait'
+end
+
+-- Which of its states a job keeps: a running one runs on; what has ended has
+-- ended; else where its fields say it belongs, if it is there.
+local function place_to_keep(id, places)
+	local key = job_key(q, id)
+	local has = {}
+	for _, state in ipairs(places) do
+		has[state] = true
+	end
+	if has.active and redis.call('EXISTS', key .. ':lock') == 1 then
+		return 'active'
+	end
+	local home = home_of(key, now)
+	if has[home] then
+		return home
+	end
+	for _, state in ipairs({ 'wait', 'paused', 'prioritized', 'delayed',
+		'waiting-children', 'active', 'failed', 'completed' }) do
+		if has[state] then
+			return state
+		end
+	end
+	return nil
+end
+
+function repair.double(id)
+	if job_trouble(q, id, now) ~= 'double' then
+		return nil
+	end
+	local places = places_of(q, id)
+	local kept = place_to_keep(id, places)
+	local is_kept = false
+	for _, state in ipairs(places) do
+		if state ~= kept then
+			remove_from(state, id, 0)
+		elseif is_kept then -- more than once in one list
+			while list_count(q[state], id) > 1 do
+				remove_from(state, id, 1)
+			end
+		else
+			is_kept = true
+		end
+	end
+	return kept .. ' alone'
+end
+
+function repair.lock(id)
+	if lock_trouble(q, id) ~= 'lock' then
+		return nil
+	end
+	redis.call('DEL', job_key(q, id) .. ':lock')
+	return 'deleted'
+end
+
+function repair.dedup(deid)
+	if dedup_trouble(q, deid) ~= 'dedup' then
+		return nil
+	end
+	redis.call('DEL', q.base .. ':de:' .. deid)
+	return 'deleted'
+end
+
+function repair.parent(id)
+	local entered = redis.call('ZSCORE', q['waiting-children'], id)
+	if not entered or type_of(job_key(q, id)) ~= 'hash'
+		or not parent_trouble(q, id, tonumber(entered), now) then
+		return nil
+	end
+	local parent = { q = q, id = id, key = job_key(q, id), now = now }
+	redis.call('DEL', parent.key .. ':dependencies')
+	parent_free(parent)
+	return 'freed'
+end
+
+function repair.marker()
+	if redis.call('LLEN', q.wait) + redis.call('ZCARD', q.prioritized) == 0
+		or redis.call('ZSCORE', q.marker, '0') or queue_is_busy(q) then
+		return nil
+	end
+	queue_wake(q)
+	return 'set'
+end
+
+-- The next number must be above those that are jobs. n: the highest of these.
+function repair.counter(_, n)
+	if wrong_type(q, 'id') or (tonumber(redis.call('GET', q.id) or nil) or 0)
+		>= tonumber(n) then
+		return nil
+	end
+	redis.call('SET', q.id, n)
+	return 'set to ' .. n
+end
+
+-- Nothing is deleted: what stands in the way gets another name, outside of the
+-- queue.
+function repair.wrongtype(suffix)
+	if not wrong_type(q, suffix) then
+		return nil
+	end
+	local aside = string.format('aside:%s:%s:%.0f', q.base, suffix, now)
+	if redis.call('RENAMENX', q.base .. ':' .. suffix, aside) == 0 then
+		error(aside .. ' exists')
+	end
+	return 'renamed to ' .. aside
+end
+
+local result = {}
+for i = 6, #ARGV, N_FIELDS do
+	local ok, text = pcall(repair[ARGV[i]], ARGV[i + 1], ARGV[i + 2])
+	if not ok then
+		result[#result + 1] = -1
+		result[#result + 1] = type(text) == 'table' and text.err
+			or tostring(text)
+	else
+		result[#result + 1] = text and 1 or 0
+		result[#result + 1] = text or ''
+	end
+end
+return result

@@ -1,0 +1,224 @@
+-- doctor: what is wrong with one job, one lock, one deduplication id, one
+-- parent: asked by the look and asked again by the repair, in whose script nothing
+-- can change between the question and the deed.
+--- @include job.lua
+
+local LISTS = { 'wait', 'paused', 'active' }
+local SETS = { 'prioritized', 'delayed', 'waiting-children', 'completed',
+	'failed' }
+local CHUNK = 1000
+local CHILDREN_MAX = 200 -- of one parent that are looked at
+
+-- What each static key must be.
+local TYPES = {
+	wait = 'list', active = 'list', paused = 'list', prioritized = 'zset',
+	delayed = 'zset', completed = 'zset', failed = 'zset',
+	['waiting-children'] = 'zset', meta = 'hash', events = 'stream',
+	marker = 'zset', pc = 'string', id = 'string', limiter = 'string',
+	stalled = 'set', ['stalled-check'] = 'string', ['repeat'] = 'zset',
+	['metrics:completed'] = 'hash', ['metrics:failed'] = 'hash',
+	['metrics:completed:data'] = 'list', ['metrics:failed:data'] = 'list',
+}
+
+local function type_of(key)
+	return redis.call('TYPE', key).ok
+end
+
+-- What stands in the place of a key of the queue: its type, or nil when it is
+-- as it should be, or absent.
+local function wrong_type(q, suffix)
+	local wanted = TYPES[suffix]
+	if not wanted and string.sub(suffix, 1, 3) == 'de:' then
+		wanted = 'string'
+	elseif not wanted and string.sub(suffix, 1, 3) == 'dn:' then
+		wanted = 'hash'
+	end
+	local kind = type_of(q.base .. ':' .. suffix)
+	if wanted and kind ~= 'none' and kind ~= wanted then
+		return kind
+	end
+	return nil
+end
+
+-- How often a list holds an id: 0, 1, or 2 for more than once. LPOS came with
+-- Redis 6.0.6.
+local function list_count(key, id)
+	local at = redis.pcall('LPOS', key, id, 'COUNT', 2)
+	if not at.err then
+		return #at
+	end
+	local n, first = 0, 0
+	repeat
+		local ids = redis.call('LRANGE', key, first, first + CHUNK - 1)
+		for _, other in ipairs(ids) do
+			if other == id then
+				n = n + 1
+			end
+		end
+		first = first + #ids
+	until #ids < CHUNK or n > 1
+	return math.min(n, 2)
+end
+
+-- The states an id is in; one twice when a list holds it twice.
+local function places_of(q, id)
+	local places = {}
+	for _, state in ipairs(SETS) do
+		if redis.call('ZSCORE', q[state], id) then
+			places[#places + 1] = state
+		end
+	end
+	for _, state in ipairs(LISTS) do
+		for _ = 1, list_count(q[state], id) do
+			places[#places + 1] = state
+		end
+	end
+	return places
+end
+
+local function is_in_set(q, state, id)
+	return redis.call('ZSCORE', q[state], id) ~= false
+end
+
+local function is_finished(q, id)
+	return is_in_set(q, 'completed', id) or is_in_set(q, 'failed', id)
+end
+
+-- A key under our base may be that of a queue whose prefix is our base:
+-- "bull:a" and "b" share "bull:a:b:1" with "bull" and "a".
+local function is_of_other_queue(q, id)
+	local inner = string.match(id, '^(.*):[^:]*$')
+	if not inner or string.sub(id, 1, 7) == 'repeat:' then
+		return false
+	end
+	return redis.call('EXISTS', q.base .. ':' .. inner .. ':meta',
+		q.base .. ':' .. inner .. ':id') > 0
+end
+
+-- ---- jobs ----
+
+-- Where a job that is in no state belongs, by its own fields: the state, and for
+-- 'delayed' when it is due.
+local function home_of(key, now)
+	local f = redis.call('HMGET', key, 'finishedOn', 'failedReason',
+		'returnvalue', 'delay', 'timestamp', 'processedOn', 'priority')
+	if f[1] then
+		return f[2] and not f[3] and 'failed' or 'completed',
+			tonumber(f[1]) or now
+	end
+	local n = redis.pcall('SCARD', key .. ':dependencies')
+	if type(n) == 'number' and n > 0 then
+		return 'waiting-children', now
+	end
+	local delay = tonumber(f[4] or nil) or 0
+	local due = (tonumber(f[6] or nil) or tonumber(f[5] or nil) or 0) + delay
+	if delay > 0 and due > now then
+		return 'delayed', due
+	end
+	return (tonumber(f[7] or nil) or 0) > 0 and 'prioritized' or 'wait', now
+end
+
+-- The kind of trouble an id is in as a job, with a detail; nil when it is well.
+-- Third: what orphans are put back in the order of.
+local function job_trouble(q, id, now)
+	local key = job_key(q, id)
+	if type_of(key) ~= 'hash' or is_of_other_queue(q, id) then
+		return nil -- ghosts are found where they are listed
+	end
+	local places = places_of(q, id)
+	if #places > 1 then
+		return 'double', table.concat(places, ' ')
+	end
+	if #places == 1 then
+		return nil
+	end
+	local f = redis.call('HMGET', key, 'data', 'timestamp')
+	if not f[1] or not f[2] then
+		if string.sub(id, 1, 7) == 'repeat:' then
+			return nil -- a scheduler's own record
+		end
+		return 'fragment', ''
+	end
+	if redis.call('EXISTS', key .. ':lock') == 1 then
+		return nil -- somebody holds it; the lock ends first
+	end
+	return 'orphan', (home_of(key, now)), f[2]
+end
+
+local function lock_trouble(q, id)
+	local lock = job_key(q, id) .. ':lock'
+	local ttl = redis.call('PTTL', lock)
+	if ttl == -2 or list_count(q.active, id) > 0 then
+		return nil
+	end
+	return ttl == -1 and 'lock' or 'fading_lock', tostring(ttl)
+end
+
+-- An active job without lock; the detail is its worker's name, a blank, and when
+-- it was started.
+local function active_trouble(q, id)
+	local key = job_key(q, id)
+	if redis.call('EXISTS', key .. ':lock') == 1 then
+		return nil
+	end
+	local f = redis.call('HMGET', key, 'processedOn', 'pb')
+	return 'lockless', (f[1] or '0') .. ' ' .. (f[2] or '')
+end
+
+-- A parent that waits for nobody: no dependency is left, or none whose job is
+-- there. A flow is put together in more steps than one, so it has its time.
+local FLOW_MS = 60000
+
+local function parent_trouble(q, id, entered, now)
+	if now - entered < FLOW_MS then
+		return nil
+	end
+	local dependencies = job_key(q, id) .. ':dependencies'
+	local n = redis.pcall('SCARD', dependencies)
+	if type(n) ~= 'number' or n > CHILDREN_MAX then
+		return nil
+	end
+	for _, child in ipairs(redis.call('SMEMBERS', dependencies)) do
+		if redis.call('EXISTS', child) == 1 then
+			return nil
+		end
+	end
+	return 'parent', tostring(n)
+end
+
+-- ---- deduplication ----
+
+-- Does a job own the deduplication id that will give it back at its end?
+local function dedup_owner(q, deid)
+	local owner = redis.call('GET', q.base .. ':de:' .. deid)
+	if owner and redis.call('EXISTS', job_key(q, owner)) == 1
+		and not is_finished(q, owner) then
+		return owner
+	end
+	return nil
+end
+
+local function dedup_trouble(q, deid)
+	local kind = wrong_type(q, 'de:' .. deid)
+	if kind then
+		return 'wrongtype', kind
+	end
+	local key = q.base .. ':de:' .. deid
+	-- one with a time to live outlives its owner on purpose
+	if redis.call('PTTL', key) ~= -1 or dedup_owner(q, deid) then
+		return nil
+	end
+	return 'dedup', redis.call('GET', key)
+end
+
+local function proto_trouble(q, deid)
+	local kind = wrong_type(q, 'dn:' .. deid)
+	if kind then
+		return 'wrongtype', kind
+	end
+	if redis.call('EXISTS', q.base .. ':dn:' .. deid) == 0
+		or dedup_owner(q, deid) then
+		return nil
+	end
+	return 'proto', ''
+end
