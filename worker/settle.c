@@ -84,6 +84,7 @@ kind_text(enum finish_kind kind)
 		return "delayed for another attempt";
 	case FINISH_POSTPONE:
 		return "postponed";
+	case FINISH_WAIT_CHILDREN: /* no attempt of ours ends so */
 	case FINISH_GIVE_BACK:
 		break;
 	}
@@ -185,6 +186,7 @@ item_of(const struct settle *settle, const struct attempt *attempt)
 	case FINISH_POSTPONE:
 		item.delay_ms = end->delay_ms;
 		break;
+	case FINISH_WAIT_CHILDREN:
 	case FINISH_GIVE_BACK:
 		break;
 	}
@@ -216,6 +218,7 @@ on_result(struct settle *settle, struct attempt *attempt, enum code result)
 		break;
 	case CODE_HAS_CHILDREN:
 	case CODE_FAILED_CHILDREN:
+	case CODE_INVALID:
 		if (attempt->end.kind == FINISH_COMPLETED) {
 			fail_instead(settle, attempt, result);
 			return;
@@ -277,12 +280,14 @@ on_failure(struct settle *settle, struct batch *batch, enum hs_err err,
 }
 
 static void
-on_told(void *ctx, enum hs_err err, const char *text, const enum code *results,
-	size_t n)
+on_told(void *ctx, enum hs_err err, const char *text,
+	const struct finish_result *results, size_t n,
+	struct take_result *taken)
 {
 	struct batch *batch = ctx;
 	struct settle *settle = batch->settle;
 
+	(void)taken; /* none were asked for */
 	if (batch->is_sent)
 		settle->n_calls--;
 	if (err || n != batch->n) {
@@ -290,7 +295,7 @@ on_told(void *ctx, enum hs_err err, const char *text, const enum code *results,
 	} else {
 		settle->n_refused = 0;
 		for (size_t i = 0; i < n; i++)
-			on_result(settle, batch->attempts[i], results[i]);
+			on_result(settle, batch->attempts[i], results[i].code);
 	}
 	free(batch);
 }
@@ -313,8 +318,11 @@ tell_some(struct settle *settle)
 		if (batch->n == BOUNDS_TAKE_BATCH)
 			break;
 	}
-	err = finish_jobs(roster->queue, roster->token, items, batch->n,
-			  clock_wall_ms(), on_told, batch);
+	const struct finish_options options = { .token = roster->token,
+						.now_ms = clock_wall_ms() };
+
+	err = finish_jobs(roster->queue, &options, items, batch->n, on_told,
+			  batch);
 	if (err == HS_OK) {
 		batch->is_sent = true;
 		settle->n_calls++;
@@ -325,7 +333,7 @@ tell_some(struct settle *settle)
 	if (err == HS_UNAVAILABLE || err == HS_AGAIN)
 		free(batch); /* nothing was sent; the next turns try again */
 	else
-		on_told(batch, err, NULL, NULL, 0);
+		on_told(batch, err, NULL, NULL, 0, NULL);
 	return false;
 }
 

@@ -7,6 +7,8 @@ const char *
 code_text(enum code code)
 {
 	switch (code) {
+	case CODE_NOTHING_PENDING:
+		return "no child is pending";
 	case CODE_DONE:
 		return "done";
 	case CODE_MISSING:
@@ -33,6 +35,8 @@ code_text(enum code code)
 		return "the scheduler's jobs of the next times exist";
 	case CODE_REFUSED:
 		return "Redis refused";
+	case CODE_INVALID:
+		return "the value is no JSON or out of range";
 	}
 	return "unknown result";
 }

@@ -6,6 +6,7 @@
 #define QUEUE_CODE_H
 
 enum code {
+	CODE_NOTHING_PENDING = 1, /* no child that could be waited for */
 	CODE_DONE = 0,
 	CODE_MISSING = -1,      /* no such job */
 	CODE_LOCK_MISSING = -2, /* our lock expired */
@@ -21,6 +22,8 @@ enum code {
 	/* (ours) Redis refused a command in the middle: a key of a wrong type,
 	 * no memory; the job's state is unsure */
 	CODE_REFUSED = -100,
+	/* (ours) what was to be stored would harm who reads it; nothing was done */
+	CODE_INVALID = -101,
 };
 
 /* For people: "the lock expired". */

@@ -15,7 +15,8 @@
 #include "queue/call.h"
 #include "queue/scripts.h"
 
-#define N_FIELDS 10 /* arguments for each job, as in lua/finish.lua */
+#define N_FIELDS 12 /* arguments for each job, as in lua/finish.lua */
+#define N_OWN 3     /* now, token, metrics points; then those of a take */
 #define DELAY_MAX_MS (INT64_C(366) * 24 * 3600 * 1000)
 #define STACKTRACE_MAX (1024 * 1024) /* beyond it only the newest entry stays */
 
@@ -23,6 +24,9 @@ struct finish_call {
 	finish_fn fn;
 	void *ctx;
 	size_t n;
+	struct finish_result
+		*results;   /* of the items that were not sent, at first */
+	size_t n_taken_max; /* 0: no take was asked for */
 };
 
 static const char *
@@ -39,6 +43,8 @@ kind_text(enum finish_kind kind)
 		return "postpone";
 	case FINISH_GIVE_BACK:
 		return "release";
+	case FINISH_WAIT_CHILDREN:
+		return "children";
 	}
 	return "";
 }
@@ -95,8 +101,7 @@ item_is_valid(const struct finish_item *item)
 	if (item->kind == FINISH_COMPLETED)
 		/* one event that is no JSON stops every consumer for good */
 		return doc_scan(item->value, NULL, NULL) == HS_OK;
-	return item->kind == FINISH_FAILED || item->kind == FINISH_RETRY ||
-	       item->kind == FINISH_POSTPONE || item->kind == FINISH_GIVE_BACK;
+	return *kind_text(item->kind) != '\0';
 }
 
 static void
@@ -107,6 +112,8 @@ put_item(struct call *call, const struct finish_item *item,
 	call_span(call, item->job->id_bytes);
 	call_span(call, item->value);
 	call_span(call, stacktrace);
+	call_i64(call, item->trace.ptr != NULL);
+	call_span(call, item->trace.ptr ? item->trace : span_text(""));
 	call_i64(call, item->delay_ms);
 	call_i64(call, item->job->attempts);
 	call_i64(call, item->job->is_lifo);
@@ -115,95 +122,154 @@ put_item(struct call *call, const struct finish_item *item,
 	call_i64(call, item->keep.limit);
 }
 
+/* One item's answer: a code, the text of a refusal, or, for a job given back,
+ * the ms for which the queue is limited. */
+static bool
+read_result(const struct reply *reply, struct finish_result *result)
+{
+	if (reply->type == REPLY_INTEGER) {
+		result->code = (enum code)reply->integer;
+		return true;
+	}
+	if (reply->type == REPLY_TEXT) {
+		result->code = CODE_REFUSED;
+		return true;
+	}
+	if (reply->type != REPLY_ARRAY || reply->n_items != 1 ||
+	    reply->items[0]->type != REPLY_INTEGER)
+		return false;
+	result->code = CODE_DONE;
+	result->limited_ms = reply->items[0]->integer;
+	return true;
+}
+
 /* *refusal is set to the first text of Redis among the results. */
 static bool
-results_read(const struct reply *reply, size_t n, enum code *results,
+read_results(struct finish_call *finish, const struct reply *reply,
 	     size_t *n_refused, const char **refusal)
 {
-	if (reply->n_items != n)
+	size_t n_read = 0;
+	if (reply->type != REPLY_ARRAY)
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		const struct reply *code = reply->items[i];
-		if (code->type == REPLY_INTEGER) {
-			results[i] = (enum code)code->integer;
-		} else if (code->type == REPLY_TEXT) {
-			results[i] = CODE_REFUSED;
-			if ((*n_refused)++ == 0)
-				*refusal = (const char *)code->text.ptr;
-		} else {
+	for (size_t i = 0; i < finish->n; i++) {
+		struct finish_result *result = &finish->results[i];
+		if (result->code == CODE_INVALID)
+			continue; /* was not sent */
+		if (n_read == reply->n_items ||
+		    !read_result(reply->items[n_read], result))
 			return false;
-		}
+		if (result->code == CODE_REFUSED && (*n_refused)++ == 0)
+			*refusal = (const char *)reply->items[n_read]->text.ptr;
+		n_read++;
 	}
-	return true;
+	return n_read == reply->n_items;
+}
+
+static void
+finish_free(struct finish_call *finish)
+{
+	if (finish)
+		free(finish->results);
+	free(finish);
+}
+
+static enum hs_err
+read_answer(struct finish_call *finish, const struct reply *reply,
+	    struct take_result *taken, const char **text)
+{
+	size_t n_refused = 0;
+	const char *refusal = "";
+	enum hs_err err = HS_PROTOCOL;
+	if (reply->n_items > 0 &&
+	    read_results(finish, reply->items[0], &n_refused, &refusal))
+		err = finish->n_taken_max > 0
+			      ? take_read(reply, 1, finish->n_taken_max, taken)
+			      : HS_OK;
+	if (err != HS_OK) {
+		*text = err == HS_PROTOCOL ? "unexpected reply of finish"
+					   : hs_err_text(err);
+		return err;
+	}
+	if (n_refused > 0)
+		*text = refusal;
+	/* READONLY, OOM: nothing was done */
+	return n_refused == finish->n && taken->n == 0 ? HS_PROTOCOL : HS_OK;
 }
 
 static void
 on_finished(void *ctx, enum hs_err err, const struct reply *reply)
 {
 	struct finish_call *finish = ctx;
-	enum code *results = xcalloc(finish->n, sizeof(*results));
-	size_t n_refused = 0;
+	struct take_result taken = { 0 };
 	const char *text;
-	const char *refusal = "";
 	err = call_check(err, reply, REPLY_ARRAY, &text);
-	if (err == HS_OK) {
-		if (!results_read(reply, finish->n, results, &n_refused,
-				  &refusal)) {
-			err = HS_PROTOCOL;
-			text = "unexpected reply of finish";
-		} else if (n_refused == finish->n) {
-			err = HS_PROTOCOL; /* READONLY, OOM: nothing was done */
-			text = refusal;
-		} else if (n_refused > 0) {
-			text = refusal;
-		}
-	}
 	if (err == HS_OK)
-		finish->fn(finish->ctx, err, text, results, finish->n);
+		err = read_answer(finish, reply, &taken, &text);
+	if (err == HS_OK)
+		finish->fn(finish->ctx, err, text, finish->results, finish->n,
+			   finish->n_taken_max > 0 ? &taken : NULL);
 	else
-		finish->fn(finish->ctx, err, text, NULL, 0);
-	free(results);
-	free(finish);
+		finish->fn(finish->ctx, err, text, NULL, 0, NULL);
+	free(taken.jobs);
+	finish_free(finish);
+}
+
+static struct call *
+call_of(struct queue *queue, const struct finish_options *options, size_t n)
+{
+	struct call *call = call_new(queue, N_OWN + TAKE_N_ARGS + n * N_FIELDS);
+	call_i64(call, options->now_ms);
+	call_text(call, options->token);
+	call_i64(call, options->metrics_points);
+	/* n 0: nothing is taken */
+	static const struct take_options none = { .token = "" };
+	take_put(call, options->next ? options->next : &none);
+	return call;
 }
 
 enum hs_err
-finish_jobs(struct queue *queue, const char *token,
-	    const struct finish_item *items, size_t n, int64_t now_ms,
-	    finish_fn fn, void *ctx)
+finish_jobs(struct queue *queue, const struct finish_options *options,
+	    const struct finish_item *items, size_t n, finish_fn fn, void *ctx)
 {
-	if (n == 0)
+	enum hs_err err =
+		options->next ? take_options_check(options->next) : HS_OK;
+	if (err != HS_OK)
+		return err;
+	if (n == 0 || options->metrics_points < 0)
 		return HS_INVALID;
 	if (n > BOUNDS_TAKE_BATCH)
 		return HS_TOO_BIG;
-	enum hs_err err = HS_OK;
-	struct call *call = call_new(queue, 2 + n * N_FIELDS);
-	struct finish_call *finish = NULL;
+	struct call *call = call_of(queue, options, n);
+	struct finish_call *finish = xcalloc(1, sizeof(*finish));
+	*finish = (struct finish_call){
+		fn, ctx, n, .results = xcalloc(n, sizeof(*finish->results)),
+		.n_taken_max = options->next ? options->next->n : 0
+	};
 	struct buf *traces = xcalloc(n, sizeof(*traces));
 	for (size_t i = 0; i < n; i++)
 		buf_init(&traces[i], STACKTRACE_MAX);
 
-	call_i64(call, now_ms);
-	call_text(call, token);
 	for (size_t i = 0; i < n; i++) {
 		const struct finish_item *item = &items[i];
 		bool fails = item->kind == FINISH_FAILED ||
 			     item->kind == FINISH_RETRY;
-		err = item_is_valid(item) ? HS_OK : HS_INVALID;
-		if (err == HS_OK && fails && item->stack.len > 0)
+		if (!item_is_valid(item)) {
+			finish->results[i].code = CODE_INVALID;
+			continue;
+		}
+		if (fails && item->stack.len > 0)
 			err = make_stacktrace(item->job, item->stack,
 					      &traces[i]);
 		if (err != HS_OK)
 			goto out;
 		put_item(call, item, buf_span(&traces[i]));
 	}
-	finish = xcalloc(1, sizeof(*finish));
-	*finish = (struct finish_call){ fn, ctx, n };
 	err = call_send(call, &queue_script_finish, on_finished, finish);
 	call = NULL; /* call_send has freed it */
 	if (err == HS_OK)
 		finish = NULL; /* on_finished has it */
 out:
-	free(finish);
+	finish_free(finish);
 	for (size_t i = 0; i < n; i++)
 		buf_fini(&traces[i]);
 	free(traces);

@@ -8,12 +8,19 @@
 #include "queue/job.h"
 #include "queue/queue.h"
 
+/* A worker's own limiter; meta's own max goes before it. max 0: none. */
+struct take_limit {
+	int64_t max;
+	int64_t duration_ms;
+};
+
 struct take_options {
-	const char *token;       /* proves our locks; one per process */
+	const char *token; /* proves our locks; one per process; "0": no lock */
 	const char *worker_name; /* goes to `pb` */
 	int64_t lock_duration_ms;
 	size_t n; /* at most BOUNDS_TAKE_BATCH */
 	int64_t now_ms;
+	struct take_limit limit;
 };
 struct take_result {
 	struct job **
@@ -37,9 +44,22 @@ enum hs_err take_wait(struct rconn *blocking, const struct keys *keys,
 		      void *ctx) HS_MUST_CHECK;
 
 /* Active jobs without a lock go back to waiting (or get a deferred failure
- * after max_stalled). ids are borrowed for the call. */
+ * after max_stalled). Many of them take several script calls, each short; fn
+ * is called once, after the last, with the ids of all. What an error leaves
+ * undone is for the next check. ids are borrowed for the call. */
 enum hs_err take_stalled(struct queue *queue, int64_t interval_ms,
 			 int64_t max_stalled, int64_t now_ms, queue_ids_fn fn,
 			 void *ctx) HS_MUST_CHECK;
+
+/* For finish.c, whose script takes too: the arguments of lua/include/take.lua
+ * (TAKE_N_ARGS of them), and its answer, at reply's items from `first` on. */
+#define TAKE_N_ARGS 6
+struct call;
+enum hs_err take_options_check(const struct take_options *options)
+	HS_MUST_CHECK;
+void take_put(struct call *call, const struct take_options *options);
+enum hs_err take_read(const struct reply *reply, size_t first, size_t max,
+		      struct take_result *result) HS_MUST_CHECK;
+void take_result_fini(struct take_result *result); /* and the jobs in it */
 
 #endif

@@ -27,15 +27,9 @@ finish_completes(void **state)
 		     "drained");
 	add(item("b"));
 	take_one("b");
-	struct finish_item bad = completed("NaN");
-	bad.job = got.jobs[0];
-	assert_int_equal(
-		finish_jobs(queue, TOKEN, &bad, 1, now, on_finished, NULL),
-		HS_INVALID);
-	bad.value = span_text("");
-	assert_int_equal(
-		finish_jobs(queue, TOKEN, &bad, 1, now, on_finished, NULL),
-		HS_INVALID);
+	assert_int_equal(finish(completed("NaN")), CODE_INVALID);
+	assert_int_equal(finish(completed("")), CODE_INVALID);
+	CHECK("1", "EXISTS", "bull:sync:b:lock");
 }
 
 static void
@@ -123,11 +117,9 @@ finish_postpones(void **state)
 	CHECK("[ nil 1 300 nil ]", "HMGET", "bull:sync:a", "atm", "ats",
 	      "delay", "failedReason");
 	check_events("delayed jobId=a delay=1900000000300");
-	struct finish_item bad = { .kind = FINISH_POSTPONE, .delay_ms = -1 };
-	bad.job = got.jobs[0];
-	assert_int_equal(
-		finish_jobs(queue, TOKEN, &bad, 1, now, on_finished, NULL),
-		HS_INVALID);
+	assert_int_equal(finish((struct finish_item){ .kind = FINISH_POSTPONE,
+						      .delay_ms = -1 }),
+			 CODE_INVALID);
 }
 
 static void

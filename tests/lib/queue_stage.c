@@ -193,10 +193,8 @@ try_add(struct add_item one)
 }
 
 static void
-on_taken(void *ctx, enum hs_err err, const char *text,
-	 struct take_result *result)
+keep_taken(const struct take_result *result)
 {
-	(void)ctx;
 	assert_in_range(result->n, 0, MAX_JOBS);
 	forget_jobs();
 	got.n = result->n;
@@ -205,6 +203,14 @@ on_taken(void *ctx, enum hs_err err, const char *text,
 	got.limited_ms = result->limited_ms;
 	got.due_ms = result->next_due_ms;
 	got.is_busy = result->is_busy;
+}
+
+static void
+on_taken(void *ctx, enum hs_err err, const char *text,
+	 struct take_result *result)
+{
+	(void)ctx;
+	keep_taken(result);
 	answered(err, text);
 }
 
@@ -239,21 +245,36 @@ take_one(const char *id)
 
 void
 on_finished(void *ctx, enum hs_err err, const char *text,
-	    const enum code *results, size_t n)
+	    const struct finish_result *results, size_t n,
+	    struct take_result *taken)
 {
 	(void)ctx;
 	assert_in_range(n, 0, MAX_JOBS);
-	got.n = n;
-	for (size_t i = 0; i < n; i++)
-		got.finished[i] = results[i];
+	if (taken)
+		keep_taken(taken);
+	got.n = taken ? taken->n : n;
+	for (size_t i = 0; i < n; i++) {
+		got.finished[i] = results[i].code;
+		got.finish_limited_ms = results[i].limited_ms;
+	}
 	answered(err, text);
+}
+
+enum hs_err
+try_finish(const struct finish_options *options,
+	   const struct finish_item *items, size_t n)
+{
+	start_call();
+	end_call(finish_jobs(queue, options, items, n, on_finished, NULL));
+	return got.err;
 }
 
 void
 finish_many(const char *token, const struct finish_item *items, size_t n)
 {
-	start_call();
-	end_call(finish_jobs(queue, token, items, n, now, on_finished, NULL));
+	const struct finish_options options = { .token = token, .now_ms = now };
+
+	(void)try_finish(&options, items, n);
 }
 
 /* Ends the first job of the last take. */

@@ -49,6 +49,7 @@ struct answer {
 	size_t n;
 	enum add_result added[MAX_JOBS];
 	enum code finished[MAX_JOBS];
+	int64_t finish_limited_ms; /* of the last of them */
 	char ids[MAX_JOBS][64];
 	struct job *jobs[MAX_JOBS];
 	int64_t limited_ms;
@@ -95,7 +96,10 @@ void take_one(const char *id);
 /* ---- finish ---- */
 
 void on_finished(void *ctx, enum hs_err err, const char *text,
-		 const enum code *results, size_t n);
+		 const struct finish_result *results, size_t n,
+		 struct take_result *taken);
+enum hs_err try_finish(const struct finish_options *options,
+		       const struct finish_item *items, size_t n);
 void finish_many(const char *token, const struct finish_item *items, size_t n);
 /* Without a job: the first of the last take. */
 enum code finish(struct finish_item one);

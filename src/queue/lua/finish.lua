@@ -1,27 +1,38 @@
--- finish: N active jobs end or leave, each on its own.
+-- finish: N active jobs end or leave, each on its own; then, perhaps, some are
+-- taken.
 --
 -- KEYS  the queue's (include/queue.lua)
--- ARGV  the queue's, then now, token, then for each job: kind, id, value
---       (returnvalue as JSON, or the reason as text), stacktrace (the new JSON
---       array, '' to leave it), delay, attempts, is_lifo (1 or 0), keep count
---       (-1 for all), keep age in s (0 for any), keep limit (0 for 1000)
---       Kinds: completed, failed, retry, postpone, release
--- Returns a code for each: 0 done, -1 no such job, -2 lock missing, -3 not
---       active, -4 children pending, -6 lock of another, -9 children failed,
---       or the text of what Redis refused
+-- ARGV  the queue's, then now, token ('0' passes every lock), for how many
+--       minutes finished jobs are counted (0 for none), what a taker says of
+--       himself (include/take.lua: take_args; N 0 to take none), then for each
+--       job: kind, id, value (returnvalue as JSON, the reason as text, or the
+--       key of the child to wait for, '' for any), stacktrace (the new JSON
+--       array, '' to leave it), has_trace (1 or 0), trace, delay, attempts,
+--       is_lifo (1 or 0), keep count (-1 for all), keep age in s (0 for any),
+--       keep limit (0 for 1000)
+--       Kinds: completed, failed, retry, postpone, release, children
+-- Returns an array with a code for each: 0 done, 1 no child to wait for, -1 no
+--       such job, -2 lock missing, -3 not active, -4 children pending, -6 lock
+--       of another, -9 children failed, or the text of what Redis refused; for
+--       a job that was released, an array with the ms for which the queue is
+--       rate limited. If jobs were to be taken, what take_some says follows.
 --
 -- After -3 the lock and the fields are already changed, as they are in Node.
+--- @include take.lua
 --- @include job.lua
 
-local N_FIELDS = 10
+local N_FIELDS = 12
 local REMOVE_MAX = 1000 -- by each job that finishes, where it does not say
 -- by one call: a removal costs Redis some 6 us, and all others wait meanwhile
 local n_removable = 10000
 
 local q = queue_declared()
 local now, token = tonumber(ARGV[4]), ARGV[5]
+local n_points = tonumber(ARGV[6])
+local taker = take_args(7, now)
 local queues = {}
-local has_finished = false
+-- What the job just run wants done if nothing is taken right after it.
+local afterwards
 
 -- Each kind checks in the same order: the job, our lock, its place in active.
 local function leave(j)
@@ -34,6 +45,9 @@ local function leave(j)
 	end
 	if j.stacktrace ~= '' then
 		redis.call('HSET', j.key, 'stacktrace', j.stacktrace)
+	end
+	if j.trace then
+		redis.call('HSET', j.key, 'tm', j.trace)
 	end
 	if redis.call('LREM', q.active, -1, j.id) == 0 then
 		return NOT_ACTIVE
@@ -147,6 +161,43 @@ local function tell_parent(parent, j, target)
 	end
 end
 
+-- Finished jobs per minute, the newest minute first. Minutes in which none ended
+-- become zeros when the next one does.
+local function count_point(target)
+	local key = q.base .. ':metrics:' .. target
+	local n = redis.call('HINCRBY', key, 'count', 1) - 1
+	local fields = redis.call('HMGET', key, 'prevTS', 'prevCount')
+	local before = tonumber(fields[1] or nil)
+	if not before then
+		redis.call('HSET', key, 'prevTS', now, 'prevCount', 0)
+		return
+	end
+	local n_minutes = math.min(n_points,
+		math.floor(now / 60000) - math.floor(before / 60000))
+	if n_minutes <= 0 then
+		return
+	end
+	local data = key .. ':data'
+	redis.call('LPUSH', data, n - (tonumber(fields[2] or nil) or 0))
+	local zeros = {}
+	for k = 2, n_minutes do
+		zeros[#zeros + 1] = 0
+		if #zeros == 1000 or k == n_minutes then
+			redis.call('LPUSH', data, unpack(zeros))
+			zeros = {}
+		end
+	end
+	redis.call('LTRIM', data, 0, n_points - 1)
+	redis.call('HSET', key, 'prevTS', now, 'prevCount', n)
+end
+
+local function tell_drained()
+	if redis.call('LLEN', q.active) == 0 and redis.call('LLEN', q.wait) == 0
+		and redis.call('ZCARD', q.prioritized) == 0 then
+		queue_event(q, 'drained')
+	end
+end
+
 -- The job has left active: whatever Redis refuses beside it, it must get to where
 -- finished jobs are. The refusal is told in the end.
 local function finish(j, target, field)
@@ -179,7 +230,10 @@ local function finish(j, target, field)
 		queue_event(q, 'retries-exhausted', 'jobId', j.id,
 			'attemptsMade', made)
 	end
-	has_finished = true
+	if n_points > 0 then
+		beside(count_point, target)
+	end
+	afterwards = tell_drained
 	if refusal then
 		error(refusal)
 	end
@@ -216,7 +270,7 @@ local function delay(j, counts)
 	end
 	redis.call('HSET', j.key, 'delay', j.delay)
 	queue_event_capped(q, 'delayed', 'jobId', j.id, 'delay', due)
-	queue_wake_at_due(q)
+	afterwards = function() queue_wake_at_due(q) end
 	return 0
 end
 
@@ -225,7 +279,6 @@ function kinds.retry(j)
 	if j.delay > 0 then
 		return delay(j, true)
 	end
-	ready_promote(q, now)
 	local code = leave(j)
 	if code ~= 0 then
 		return code
@@ -258,6 +311,25 @@ function kinds.release(j)
 		queue_wake(q)
 	end
 	queue_event_capped(q, 'waiting', 'jobId', j.id, 'prev', 'active')
+	return { math.max(0, redis.call('PTTL', q.limiter)) }
+end
+
+function kinds.children(j)
+	local dependencies = j.key .. ':dependencies'
+	if redis.call('ZCARD', j.key .. ':unsuccessful') ~= 0 then
+		return FAILED_CHILDREN
+	end
+	if j.value == '' and redis.call('SCARD', dependencies) == 0
+		or j.value ~= ''
+		and redis.call('SISMEMBER', dependencies, j.value) == 0 then
+		return NOTHING_PENDING
+	end
+	local code = leave(j)
+	if code ~= 0 then
+		return code
+	end
+	redis.call('ZADD', q['waiting-children'], now, j.id)
+	queue_event(q, 'waiting-children', 'jobId', j.id, 'prev', 'active')
 	return 0
 end
 
@@ -265,11 +337,15 @@ local function run(i)
 	local j = {
 		id = ARGV[i + 1], key = job_key(q, ARGV[i + 1]),
 		value = ARGV[i + 2], stacktrace = ARGV[i + 3],
-		delay = tonumber(ARGV[i + 4]), attempts = tonumber(ARGV[i + 5]),
-		is_lifo = ARGV[i + 6] == '1', keep_count = tonumber(ARGV[i + 7]),
-		keep_age = tonumber(ARGV[i + 8]),
-		keep_limit = tonumber(ARGV[i + 9]),
+		trace = ARGV[i + 4] == '1' and ARGV[i + 5] or nil,
+		delay = tonumber(ARGV[i + 6]), attempts = tonumber(ARGV[i + 7]),
+		is_lifo = ARGV[i + 8] == '1', keep_count = tonumber(ARGV[i + 9]),
+		keep_age = tonumber(ARGV[i + 10]),
+		keep_limit = tonumber(ARGV[i + 11]),
 	}
+	if ARGV[i] == 'retry' and j.delay == 0 then
+		ready_promote(q, now)
+	end
 	if redis.call('EXISTS', j.key) == 0 then
 		return MISSING
 	end
@@ -288,23 +364,38 @@ end
 
 -- Jobs given back come out in the order they were taken: each goes in front
 -- of the one before it, so the last is pushed first.
-local result = {}
-local first, n = 6, (#ARGV - 5) / N_FIELDS
+local first = 7 + TAKE_N_ARGS
+local n = (#ARGV - first + 1) / N_FIELDS
+local order = {}
 for k = 1, n do
-	local i = first + (k - 1) * N_FIELDS
-	if ARGV[i] ~= 'release' then
-		result[k] = run_alone(i)
+	if ARGV[first + (k - 1) * N_FIELDS] ~= 'release' then
+		order[#order + 1] = k
 	end
 end
 for k = n, 1, -1 do
-	local i = first + (k - 1) * N_FIELDS
-	if ARGV[i] == 'release' then
-		result[k] = run_alone(i)
+	if ARGV[first + (k - 1) * N_FIELDS] == 'release' then
+		order[#order + 1] = k
 	end
 end
-if has_finished and redis.call('LLEN', q.wait) == 0
-	and redis.call('LLEN', q.active) == 0
-	and redis.call('ZCARD', q.prioritized) == 0 then
-	queue_event(q, 'drained')
+
+-- A take belongs to the last of them, as if each had been told alone.
+local codes = {}
+for i, k in ipairs(order) do
+	afterwards = nil
+	codes[k] = run_alone(first + (k - 1) * N_FIELDS)
+	if afterwards and (i < n or taker.n_wanted == 0) then
+		afterwards()
+	end
+end
+local result = { codes }
+if taker.n_wanted > 0 then
+	-- what it is refused the next take is told: the codes must not be lost
+	local ok, n_taken = pcall(take_some, q, taker, result)
+	local has_said_something = result[2] > 0 or result[3] > 0
+		or result[4] > 0
+	if ok and n_taken == 0 and afterwards
+		and not (afterwards == tell_drained and has_said_something) then
+		afterwards()
+	end
 end
 return result

@@ -2,6 +2,7 @@
 --- @include parent.lua
 
 local MISSING, LOCK_MISSING, NOT_ACTIVE = -1, -2, -3
+local NOTHING_PENDING = 1
 local HAS_CHILDREN, LOCK_FOREIGN, FAILED_CHILDREN = -4, -6, -9
 
 -- j: id, name, data, opts, timestamp, delay, priority, and where they apply
@@ -45,8 +46,12 @@ local function job_remove(q, id)
 		key .. ':processed', key .. ':failed', key .. ':unsuccessful')
 end
 
--- Gives the lock back if it is ours: 0, or the code of what is wrong.
+-- Gives the lock back if it is ours: 0, or the code of what is wrong. Token '0'
+-- passes every lock and leaves it.
 local function job_unlock(q, id, token)
+	if token == '0' then
+		return 0
+	end
 	local lock = job_key(q, id) .. ':lock'
 	local owner = redis.call('GET', lock)
 	if not owner then

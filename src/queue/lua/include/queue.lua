@@ -106,9 +106,10 @@ local function queue_is_busy(q)
 		and redis.call('LLEN', q.active) >= s.concurrency
 end
 
--- Milliseconds for which nothing may be taken, 0 for none.
-local function queue_limited_ms(q)
-	local max = queue_settings(q).max
+-- Milliseconds for which nothing may be taken, 0 for none. worker_max: of the
+-- taker's own limiter; the queue's goes before it.
+local function queue_limited_ms(q, worker_max)
+	local max = queue_settings(q).max or worker_max
 	if not max or max == 0 then
 		return 0
 	end
