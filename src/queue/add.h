@@ -54,6 +54,9 @@ struct add_item {
 	struct span base; /* "bull:letters", another queue; len 0: the call's */
 	struct span scheduler; /* whose iteration it is (rjk); len 0: none */
 	bool has_children;     /* waits for the items that name it as parent */
+	/* one of a flow all of which is in this call: who waits for nothing in
+	 * it is looked for when it is whole */
+	bool is_in_flow;
 	/* a known id whose job is in failed is run again (a redelivery) */
 	bool retries_failed;
 	/* the id was checked by BullMQ's own rules, which know fewer dangers */

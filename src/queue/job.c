@@ -9,11 +9,12 @@
 #include "queue/job.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/bounds.h"
 #include "base/digest.h"
-#include "base/doc.h"
+#include "base/log.h"
 #include "base/num.h"
 
 /* A year: upstream has no cap, but 2^n soon leaves the scores of `delayed`. */
@@ -369,20 +370,60 @@ job_backoff_delay(const struct job *job)
 	return (int64_t)jittered(delay, job->backoff_jitter);
 }
 
-enum hs_err
-job_options_print(const struct job_options *options, struct buf *out)
+/* In the shortest form that reads back as the same. */
+static struct doc *
+keep_doc(const struct job_keep *keep)
+{
+	struct doc *rule = doc_new_object();
+	if (keep->age_s > 0)
+		doc_set_i64(rule, "age", keep->age_s);
+	if (keep->count >= 0)
+		doc_set_i64(rule, "count", keep->count);
+	if (keep->limit > 0)
+		doc_set_i64(rule, "limit", keep->limit);
+	return rule;
+}
+
+static void
+set_keep(struct doc *opts, const char *name, const struct job_keep *keep)
+{
+	if (!keep->is_set)
+		return;
+	if (keep->age_s > 0 || keep->limit > 0)
+		doc_set(opts, name, keep_doc(keep));
+	else if (keep->count > 0)
+		doc_set_i64(opts, name, keep->count);
+	else
+		doc_set_bool(opts, name, keep->count == 0);
+}
+
+static struct doc *
+backoff_doc(const struct job_options *options)
+{
+	struct doc *backoff = doc_new_object();
+	bool is_fixed = options->backoff == JOB_BACKOFF_FIXED;
+	doc_set_text(backoff, "type",
+		     span_text(is_fixed ? "fixed" : "exponential"));
+	doc_set_i64(backoff, "delay", options->backoff_delay_ms);
+	if (options->backoff_jitter > 0 && options->backoff_jitter <= 1) {
+		char number[32];
+		int len = snprintf(number, sizeof(number), "%.15g",
+				   options->backoff_jitter);
+		enum hs_err err = doc_set_json(backoff, "jitter",
+					       span_of(number, (size_t)len));
+		log_assert(err == HS_OK);
+	}
+	return backoff;
+}
+
+struct doc *
+job_options_doc(const struct job_options *options)
 {
 	struct doc *opts = doc_new_object();
 	doc_set_i64(opts, "attempts", options->attempts);
 	if (options->backoff == JOB_BACKOFF_FIXED ||
-	    options->backoff == JOB_BACKOFF_EXPONENTIAL) {
-		struct doc *backoff = doc_new_object();
-		bool is_fixed = options->backoff == JOB_BACKOFF_FIXED;
-		doc_set_text(backoff, "type",
-			     span_text(is_fixed ? "fixed" : "exponential"));
-		doc_set_i64(backoff, "delay", options->backoff_delay_ms);
-		doc_set(opts, "backoff", backoff);
-	}
+	    options->backoff == JOB_BACKOFF_EXPONENTIAL)
+		doc_set(opts, "backoff", backoff_doc(options));
 	if (options->delay_ms > 0)
 		doc_set_i64(opts, "delay", options->delay_ms);
 	if (options->priority > 0)
@@ -393,6 +434,21 @@ job_options_print(const struct job_options *options, struct buf *out)
 		doc_set_i64(opts, "timestamp", options->timestamp_ms);
 	if (options->id.len > 0)
 		doc_set_text(opts, "jobId", options->id);
+	set_keep(opts, "removeOnComplete", &options->keep_completed);
+	set_keep(opts, "removeOnFail", &options->keep_failed);
+	if (options->keep_logs > 0)
+		doc_set_i64(opts, "kl", options->keep_logs);
+	if (options->has_stacktrace_limit)
+		doc_set_i64(opts, "stackTraceLimit", options->stacktrace_limit);
+	if (options->size_limit > 0)
+		doc_set_i64(opts, "sizeLimit", options->size_limit);
+	return opts;
+}
+
+enum hs_err
+job_options_print(const struct job_options *options, struct buf *out)
+{
+	struct doc *opts = job_options_doc(options);
 	enum hs_err err = doc_print(opts, false, out);
 	doc_free(opts);
 	return err;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/doc.h"
 #include "redis/resp.h"
 
 enum job_state {
@@ -99,8 +100,17 @@ struct job_options {      /* what a producer may say of a job; becomes opts */
 	int64_t delay_ms;
 	int64_t priority;
 	bool is_lifo;
-	int64_t timestamp_ms; /* written to opts only when not 0 */
+	int64_t timestamp_ms;  /* written to opts only when not 0 */
+	double backoff_jitter; /* 0..1; 0: none */
+	struct job_keep keep_completed;
+	struct job_keep keep_failed;
+	int64_t keep_logs; /* 0: all */
+	bool has_stacktrace_limit;
+	int64_t stacktrace_limit;
+	int64_t size_limit; /* of data, in bytes; 0: none */
 };
+/* As a tree, for those who have more to say. Returned owned: doc_free(). */
+struct doc *job_options_doc(const struct job_options *options);
 /* {"attempts":3,"backoff":{"type":"exponential","delay":2000},"jobId":"..."},
  * parsed equal to what Node leaves for the same options. */
 enum hs_err job_options_print(const struct job_options *options,

@@ -18,8 +18,8 @@
 --       rate limited. If jobs were to be taken, what take_some says follows.
 --
 -- After -3 the lock and the fields are already changed, as they are in Node.
+--- @include dedup.lua
 --- @include take.lua
---- @include job.lua
 
 local N_FIELDS = 12
 local REMOVE_MAX = 1000 -- by each job that finishes, where it does not say
@@ -53,62 +53,6 @@ local function leave(j)
 		return NOT_ACTIVE
 	end
 	return 0
-end
-
--- The proto-job that came while this one was active becomes a job.
-local function add_kept_newest(deid)
-	local kept_key = q.base .. ':dn:' .. deid
-	local kept = redis.call('HMGET', kept_key, 'name', 'data', 'opts', 'jid',
-		'pk', 'pd', 'pdk', 'rjk')
-	if not kept[1] then
-		return
-	end
-	local n = redis.call('INCR', q.id)
-	local opts = json_object(kept[3]) or {}
-	local de = type(opts.de) == 'table' and opts.de or {}
-	local id = kept[4] and kept[4] ~= '' and kept[4] or tostring(n)
-	local de_key = q.base .. ':de:' .. deid
-	local ttl = tonumber(de.ttl)
-	if ttl and ttl > 0 and not de.keepLastIfActive then
-		redis.call('SET', de_key, id, 'PX', ttl)
-	else
-		redis.call('SET', de_key, id)
-	end
-	local j = {
-		id = id, name = kept[1], data = kept[2] or '{}',
-		opts = kept[3] or '{}', timestamp = now,
-		delay = tonumber(opts.delay) or 0,
-		priority = tonumber(opts.priority) or 0,
-		is_lifo = opts.lifo == true,
-		parent_key = kept[5], parent = kept[6], rjk = kept[8],
-		deid = deid,
-	}
-	queue_max_events(q)
-	job_store(q, j)
-	if job_enqueue(q, j, now) == 'delayed' then
-		queue_wake_at_due(q)
-	else
-		queue_wake(q)
-	end
-	if kept[7] and kept[7] ~= '' then
-		redis.call('SADD', kept[7], job_key(q, id))
-	end
-	redis.call('DEL', kept_key)
-end
-
--- The deduplication id is free again when its owner ends, unless it has a time
--- of its own.
-local function release_deduplication(j)
-	local deid = redis.call('HGET', j.key, 'deid')
-	if not deid then
-		return
-	end
-	local de_key = q.base .. ':de:' .. deid
-	local ttl = redis.call('PTTL', de_key)
-	if ttl == 0 or (ttl == -1 and redis.call('GET', de_key) == j.id) then
-		redis.call('DEL', de_key)
-	end
-	add_kept_newest(deid)
 end
 
 -- Removes a finished job and makes its parent wait for it no longer: one that
@@ -210,7 +154,7 @@ local function finish(j, target, field)
 			refusal = refusal or reason
 		end
 	end
-	beside(release_deduplication, j)
+	beside(dedup_release, q, j.id, now)
 	if parent then
 		beside(tell_parent, parent, j, target)
 	end
