@@ -245,7 +245,8 @@ job_from_hash(struct span id, const struct reply *hash, struct job **out)
 		    made_old = { 0 }, started = { 0 }, n_stalled = { 0 },
 		    processed_on = { 0 }, finished_on = { 0 }, worker = { 0 },
 		    deferred = { 0 }, scheduler = { 0 }, reason = { 0 },
-		    value = { 0 }, progress = { 0 }, stacktrace = { 0 };
+		    value = { 0 }, progress = { 0 }, stacktrace = { 0 },
+		    parent = { 0 }, parent_key = { 0 }, dedup = { 0 };
 	const struct field fields[] = {
 		{ "name", &name },
 		{ "data", &data },
@@ -266,6 +267,9 @@ job_from_hash(struct span id, const struct reply *hash, struct job **out)
 		{ "returnvalue", &value },
 		{ "progress", &progress },
 		{ "stacktrace", &stacktrace },
+		{ "parent", &parent },
+		{ "parentKey", &parent_key },
+		{ "deid", &dedup },
 	};
 	size_t n_fields = sizeof(fields) / sizeof(fields[0]);
 
@@ -303,6 +307,9 @@ job_from_hash(struct span id, const struct reply *hash, struct job **out)
 	job->return_value = put(&at, value);
 	job->progress = put(&at, progress);
 	job->stacktrace = put(&at, stacktrace);
+	job->parent = put(&at, parent);
+	job->parent_key = put_text(&at, parent_key);
+	job->dedup_id = put_text(&at, dedup);
 	job->timestamp_ms = field_number(timestamp);
 	job->delay_ms = field_number(delay);
 	job->priority = field_number(priority);

@@ -77,6 +77,9 @@ struct job {
 	struct span return_value; /* JSON; len 0: none */
 	struct span progress;
 	struct span stacktrace; /* JSON array; len 0: none */
+	struct span parent;     /* JSON, as stored; len 0: none */
+	char *parent_key;       /* the key of its hash, "bull:q:7"; NULL */
+	char *dedup_id;         /* deid; NULL */
 	char *poison;           /* why no worker can run it; NULL */
 	void *storage;          /* (private: the bytes of all texts above) */
 };

@@ -186,6 +186,10 @@ peer_job_doc(const struct job *job)
 	peer_set_text(doc, "failedReason", job->failed_reason);
 	peer_set_span(doc, "returnvalue", job->return_value);
 	peer_set_span(doc, "stacktrace", job->stacktrace);
+	peer_set_span(doc, "progress", job->progress);
+	peer_set_span(doc, "parent", job->parent);
+	peer_set_text(doc, "parentKey", job->parent_key);
+	peer_set_text(doc, "dedupId", job->dedup_id);
 	peer_set_text(doc, "poison", job->poison);
 	return doc;
 }
