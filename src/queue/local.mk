@@ -15,6 +15,7 @@ libhooksync_a_SOURCES += \
 	%D%/admin.c %D%/admin.h \
 	%D%/call.c %D%/call.h \
 	%D%/code.c %D%/code.h \
+	%D%/diagnosis.c %D%/diagnosis.h \
 	%D%/doctor.c %D%/doctor.h \
 	%D%/finish.c %D%/finish.h \
 	%D%/idset.c %D%/idset.h \
@@ -22,6 +23,7 @@ libhooksync_a_SOURCES += \
 	%D%/keys.c %D%/keys.h \
 	%D%/queue.c %D%/queue.h \
 	%D%/scripts.h \
+	%D%/server.c %D%/server.h \
 	%D%/take.c %D%/take.h
 nodist_libhooksync_a_SOURCES = %D%/scripts.c
 
