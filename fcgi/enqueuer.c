@@ -152,18 +152,25 @@ on_added(void *ctx, enum hs_err err, const char *text,
 	batch->lane->n_in_flight--;
 	if (err == HS_OK && n != batch->n)
 		err = HS_PROTOCOL;
-	if (err == HS_PROTOCOL &&
+	size_t n_refused = err == HS_PROTOCOL ? batch->n : 0;
+	for (size_t i = 0; i < batch->n; i++) {
+		enum hs_err each = err;
+		enum add_result result = err == HS_OK ? results[i] : ADD_NEW;
+		if (result < ADD_NEW) {
+			each = HS_PROTOCOL;
+			result = ADD_NEW;
+			n_refused++;
+		}
+		if (batch->jobs[i] != NULL)
+			answer(batch->jobs[i], each, result);
+	}
+	if (n_refused > 0 &&
 	    log_storm_ok(&enqueuer->storm, 5000, &n_suppressed))
 		log_error("Redis refuses jobs queue=%s n_jobs=%zu "
 			  "reason=\"%s\" n_suppressed=%u",
-			  keys_queue(batch->lane->queue->keys), batch->n,
+			  keys_queue(batch->lane->queue->keys), n_refused,
 			  text != NULL ? text : "an answer we do not know",
 			  n_suppressed);
-	for (size_t i = 0; i < batch->n; i++) {
-		if (batch->jobs[i] != NULL)
-			answer(batch->jobs[i], err,
-			       err == HS_OK ? results[i] : ADD_NEW);
-	}
 	free(batch);
 	want_flush(enqueuer);
 }

@@ -485,6 +485,13 @@ test_refused(void **state)
 	turn();
 	reply_to(&calls[1], HS_OK, ADD_NEW);
 	assert_answer(&ask, HS_OK, ADD_NEW);
+
+	/* the same said of one job */
+	struct ask two;
+	park(&two, "two");
+	turn();
+	reply_to(&calls[n_calls - 1], HS_OK, ADD_REFUSED);
+	assert_answer(&two, HS_PROTOCOL, ADD_NEW);
 }
 
 static struct ask left[2];
