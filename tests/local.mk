@@ -24,6 +24,7 @@ EXTRA_DIST += %D%/layers.sh %D%/style.sh
 #: make check-valgrind  the same under valgrind's memcheck; slow
 #: make check-node   against BullMQ itself; needs node, npm and the network
 #: make check-node-asan  the same against programs built as for check-asan
+#: make check-suite  BullMQ's own tests over our queue; BULLMQ_SRC: its sources
 #: make style        clang-format and shellcheck, without changing anything
 
 # A build folder of its own inside this one; configured once. The programs are
@@ -69,7 +70,8 @@ style:
 		tools/check tools/demo tools/setup .ci/run
 
 clean-local:
-	rm -rf check-asan.build check-tsan.build check-node.build
+	rm -rf check-asan.build check-tsan.build check-node.build \
+		check-suite.build
 
 EXTRA_DIST += .shellcheckrc tests/tsan.supp tests/valgrind.supp
 .PHONY: check-asan check-node-asan check-tsan check-valgrind style

@@ -30,3 +30,5 @@ check-node: all tests/lib/queue_peer$(EXEEXT) tests/lib/mock$(EXEEXT)
 		$(NODE) --test $(NODE_TESTS)
 
 .PHONY: check-node
+
+include tests/compat/suite/local.mk
