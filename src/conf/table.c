@@ -179,8 +179,8 @@ const struct option option_table[] = {
 	/* 30s, 30s, 1, 5s: BullMQ's own, so that a Node worker beside agrees */
 	{ "worker.lock_duration", OPTION_DURATION, "30s", SECONDS(1), HOURS(1),
 	  .example = "30s" },
-	{ "worker.stalled_interval", OPTION_DURATION, "30s", SECONDS(1),
-	  HOURS(1), .example = "30s" },
+	{ "worker.stalled_interval", OPTION_DURATION, "30s", 100, HOURS(1),
+	  .example = "30s" },
 	{ "worker.max_stalled_count", OPTION_INTEGER, "1", 0, 1000,
 	  .example = "1" },
 	{ "worker.drain_delay", OPTION_DURATION, "5s", 100, MINUTES(1),
