@@ -1,10 +1,29 @@
 // both: one story on two databases, told by BullMQ on one and by us on the
-// other. After every step both must hold the same keys. BullMQ takes its clock
-// from the client, so it is set for both.
+// other. After every step both must hold the same keys (keyspace.mjs), but for
+// what differences.mjs allows. BullMQ takes its clock from the client, so it is
+// set for both.
+//
+// LEVEL=5 tells it with the last BullMQ 5, otherwise it is BullMQ 6. Take the
+// classes from here, and a story is told on both levels:
+//
+//   stories('adding', (story) => {
+//           story('a job', async (s) => {
+//                   await s.step('add', () => s.queue.add('a', {}),
+//                           () => s.peer.add({ name: 'a', data: '{}' },
+//                                   { now: s.clock }));
+//           });
+//   });
 
 import assert from 'node:assert/strict';
-import { Queue, Worker } from 'bullmq';
-import { dump, Peer, PREFIX, until } from './stage.mjs';
+import { after, before, describe, it } from 'node:test';
+import { inspect } from 'node:util';
+import { rules } from './differences.mjs';
+import { differences, Keyspace } from './keyspace.mjs';
+import { Peer, PREFIX, Server, until } from './stage.mjs';
+
+export const LEVEL = Number(process.env.LEVEL || 6);
+const bullmq = await import(LEVEL === 5 ? 'bullmq5' : 'bullmq');
+export const { FlowProducer, Queue, QueueEvents, Worker } = bullmq;
 
 export const QUEUE = 'hooks';
 export const START = 1900000000000;
@@ -13,17 +32,20 @@ const LOCK = 30000;
 
 const realNow = Date.now;
 
-function scores(zset) {
-	const result = {};
-	for (let i = 0; zset && i < zset.content.length; i += 2)
-		result[zset.content[i]] = zset.content[i + 1];
-	return result;
+// A queue of Node writes its settings some time after it was made.
+export function described(redis, queue = QUEUE) {
+	return until(() => redis.hexists(`${PREFIX}:${queue}:meta`, 'version'),
+		'the settings of the queue');
 }
 
-// A queue of Node writes its settings some time after it was made.
-export function described(redis) {
-	return until(() => redis.hexists(`${PREFIX}:${QUEUE}:meta`, 'version'),
-		'the settings of the queue');
+// How often each allowed difference was met by this process.
+export const used = Object.fromEntries(rules.map(({ name }) => [name, 0]));
+
+function explained(difference, stage) {
+	const rule = rules.find((each) => each.explains(difference, stage));
+	if (rule)
+		used[rule.name]++;
+	return rule !== undefined;
 }
 
 // Both sides of a story.
@@ -31,11 +53,14 @@ export class Both {
 	static async set(name, server) {
 		const stage = new Both();
 		stage.name = name;
+		stage.level = LEVEL;
 		stage.server = server;
 		stage.clock = START;
 		Date.now = () => stage.clock;
 		stage.redisNode = server.redis(1);
 		stage.redisOurs = server.redis(2);
+		stage.node = new Keyspace(stage.redisNode);
+		stage.ours = new Keyspace(stage.redisOurs);
 		await stage.redisNode.flushdb();
 		await stage.redisOurs.flushdb();
 		stage.queue = new Queue(QUEUE,
@@ -49,6 +74,9 @@ export class Both {
 		stage.worker.on('error', () => {});
 		await stage.worker.waitUntilReady();
 		stage.peer = new Peer(server, QUEUE, 2);
+		const ask = stage.peer.ask;
+		stage.peer.ask = (op, request) => ask.call(stage.peer, op,
+			{ level: LEVEL, ...request });
 		await stage.peer.do('announce');
 		stage.jobs = {};
 		return stage;
@@ -65,30 +93,22 @@ export class Both {
 	async step(what, node, ours) {
 		await node();
 		await ours();
-		const left = await dump(this.redisNode);
-		const right = await dump(this.redisOurs);
-		this.explain(left, right);
-		assert.deepEqual(right, left, `${this.name}: after ${what}`);
+		await this.compare(what);
 	}
 
-	// The one difference that is allowed: BullMQ wakes somebody after every
-	// take. We do not when nothing is left to take, and name the time of the
-	// first delayed job when only delayed ones are.
-	explain(left, right) {
-		const key = (suffix) => `${PREFIX}:${QUEUE}:${suffix}`;
-		const node = scores(left[key('marker')]);
-		const ours = scores(right[key('marker')]);
-		const delayed = right[key('delayed')];
-		const waits = right[key('wait')] || right[key('prioritized')];
-		if (waits)
-			assert.equal(ours['0'], node['0'], 'the marker');
-		else if (delayed && !right[key('meta')].content.paused)
-			assert.ok(ours['0'] || ours['1'], 'nobody would wake');
-		if (ours['1'] !== node['1'] && Number(ours['1']) > this.clock)
-			assert.equal(Number(ours['1']),
-				Number(delayed.content[1]) / 4096);
-		delete left[key('marker')];
-		delete right[key('marker')];
+	async compare(what) {
+		await Promise.all([this.node.read(), this.ours.read()]);
+		const found = differences(this.node, this.ours)
+			.filter((each) => !explained(each, this));
+		if (found.length === 0)
+			return;
+		const show = (value) => inspect(value, { depth: 9 });
+		const text = found.map(({ key, left, right }) =>
+			`${key}\n  BullMQ: ${show(left)}\n  ours:   ${show(right)}`);
+		const err = new Error(
+			`${this.name}: after ${what}\n${text.join('\n')}`);
+		err.keys = found.map(({ key }) => key);
+		throw err;
 	}
 
 	add(name, data, opts = {}) {
@@ -164,4 +184,21 @@ export class Both {
 				{ interval: LOCK, max: 1, now: this.clock });
 		});
 	}
+}
+
+// A file of stories with a Redis of its own.
+export function stories(title, tell) {
+	describe(`${title}, level ${LEVEL}`, () => {
+		let server;
+		before(async () => { server = await Server.start(); });
+		after(() => server.stop());
+		tell((name, fn) => it(name, async () => {
+			const stage = await Both.set(name, server);
+			try {
+				await fn(stage);
+			} finally {
+				await stage.strike();
+			}
+		}));
+	});
 }

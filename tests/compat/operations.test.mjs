@@ -1,28 +1,11 @@
 // Stories told by BullMQ and by us, step by step the same (both.mjs).
 
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
-import { FlowProducer, Queue } from 'bullmq';
-import { Both, QUEUE, START, TOKEN } from './both.mjs';
-import { PREFIX, Server } from './stage.mjs';
+import { FlowProducer, Queue, QUEUE, START, stories, TOKEN }
+	from './both.mjs';
+import { PREFIX } from './stage.mjs';
 
-let server;
-
-function story(name, tell) {
-	it(name, async () => {
-		const stage = await Both.set(name, server);
-		try {
-			await tell(stage);
-		} finally {
-			await stage.strike();
-		}
-	});
-}
-
-describe('step by step like BullMQ', () => {
-	before(async () => { server = await Server.start(); });
-	after(() => server.stop());
-
+stories('step by step like BullMQ', (story) => {
 	story('adds of every kind', async (s) => {
 		await s.add('crm.contact.updated', { id: 7, email: 'a@b.c' },
 			{ timestamp: START });
@@ -344,7 +327,7 @@ describe('step by step like BullMQ', () => {
 			}
 		};
 		s.second = new Queue(QUEUE, { prefix: PREFIX,
-			connection: server.connection(2), skipMetasUpdate: true });
+			connection: s.server.connection(2), skipMetasUpdate: true });
 		try {
 			await dedup('', { id: 'one' }, 1);
 			await dedup('', { id: 'one' }, 2);
@@ -381,7 +364,7 @@ describe('step by step like BullMQ', () => {
 				};
 				for (const db of [1, 2]) {
 					const flow = new FlowProducer({ prefix: PREFIX,
-						connection: server.connection(db) });
+						connection: s.server.connection(db) });
 					await flow.add(tree);
 					await flow.close();
 				}
@@ -413,7 +396,7 @@ describe('step by step like BullMQ', () => {
 			['late', { delay: 50 }]]) {
 			for (const db of [1, 2]) {
 				const flow = new FlowProducer({ prefix: PREFIX,
-					connection: server.connection(db) });
+					connection: s.server.connection(db) });
 				await flow.add({ name: 'parent', queueName: QUEUE,
 					data: {}, opts: { jobId: `parent-${id}`, ...opts },
 					children: [{ name: 'child', queueName: QUEUE,

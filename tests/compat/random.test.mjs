@@ -3,8 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { FlowProducer, Queue } from 'bullmq';
-import { Both, QUEUE, TOKEN } from './both.mjs';
+import { Both, FlowProducer, Queue, QUEUE, TOKEN } from './both.mjs';
 import { PREFIX, Server } from './stage.mjs';
 
 const SEED = Number(process.env.SEED ?? 1);
