@@ -4,27 +4,44 @@ queue_lua = %D%/lua/add.lua %D%/lua/count.lua %D%/lua/extend.lua \
 	%D%/lua/doctor_page.lua %D%/lua/doctor_repair.lua \
 	%D%/lua/doctor_verify.lua %D%/lua/doctor_vitals.lua \
 	%D%/lua/finish.lua %D%/lua/get.lua %D%/lua/list.lua \
+	%D%/lua/amend_data.lua %D%/lua/amend_dedup.lua \
+	%D%/lua/amend_delay.lua %D%/lua/amend_log.lua \
+	%D%/lua/amend_priority.lua %D%/lua/amend_progress.lua \
+	%D%/lua/clean.lua %D%/lua/clear_log.lua %D%/lua/drain.lua \
+	%D%/lua/ends.lua %D%/lua/leave_parent.lua %D%/lua/limit_ttl.lua \
+	%D%/lua/obliterate.lua %D%/lua/page.lua %D%/lua/pause.lua \
+	%D%/lua/priorities.lua %D%/lua/promote.lua %D%/lua/read_log.lua \
+	%D%/lua/remove.lua %D%/lua/remove_children.lua \
+	%D%/lua/resume.lua %D%/lua/retry_all.lua %D%/lua/settings.lua \
+	%D%/lua/state.lua \
 	%D%/lua/retry.lua %D%/lua/stalled.lua %D%/lua/take.lua
 queue_lua_include = %D%/lua/include/add.lua %D%/lua/include/dedup.lua \
 	%D%/lua/include/job.lua %D%/lua/include/parent.lua \
 	%D%/lua/include/doctor.lua %D%/lua/include/queue.lua %D%/lua/include/ready.lua \
+	%D%/lua/include/remove.lua %D%/lua/include/state.lua \
 	%D%/lua/include/take.lua
 
 libhooksync_a_SOURCES += \
 	%D%/add.c %D%/add.h \
 	%D%/admin.c %D%/admin.h \
+	%D%/amend.c %D%/amend.h \
 	%D%/call.c %D%/call.h \
 	%D%/code.c %D%/code.h \
+	%D%/control.c %D%/control.h \
 	%D%/diagnosis.c %D%/diagnosis.h \
 	%D%/doctor.c %D%/doctor.h \
+	%D%/events.c %D%/events.h \
 	%D%/finish.c %D%/finish.h \
 	%D%/idset.c %D%/idset.h \
 	%D%/job.c %D%/job.h \
 	%D%/keys.c %D%/keys.h \
 	%D%/queue.c %D%/queue.h \
+	%D%/requeue.c %D%/requeue.h \
 	%D%/scripts.h \
 	%D%/server.c %D%/server.h \
-	%D%/take.c %D%/take.h
+	%D%/sweep.c %D%/sweep.h \
+	%D%/take.c %D%/take.h \
+	%D%/workers.c %D%/workers.h
 nodist_libhooksync_a_SOURCES = %D%/scripts.c
 
 %D%/scripts.c: $(queue_lua) $(queue_lua_include) %D%/lua2c.awk
@@ -60,4 +77,10 @@ tests_it_queue_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
 tests_it_queue_finish_test_SOURCES = tests/it/queue_finish_test.c \
 	$(queue_stage)
 tests_it_queue_finish_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/it/watch_test
+TESTS += tests/it/watch_test
+tests_it_watch_test_SOURCES = tests/it/watch_test.c tests/lib/patience.h \
+	tests/lib/redis_server.c tests/lib/redis_server.h
+tests_it_watch_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
 endif
