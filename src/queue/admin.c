@@ -1,18 +1,19 @@
 /*
- * admin: reads, and one repair. Nothing here needs a lock or wakes anybody but
- * by the rules of the scripts.
+ * admin: reads, each one script call. Hashes become struct jobs here; an id
+ * whose key holds none is passed over.
  */
 #include "queue/admin.h"
 
 #include <stdlib.h>
 
+#include "base/bounds.h"
 #include "queue/call.h"
 #include "queue/scripts.h"
 
 #define LIST_MAX 1000  /* jobs a page: each may carry megabytes */
 #define REPLY_COUNTS 2 /* paused, oldest; then the counts */
-#define RETRY_MISSING -1
-#define RETRY_ELSEWHERE -3
+#define END_MISSING -1
+#define DEDUP_PART ":de:"
 
 struct count_call {
 	admin_counts_fn fn;
@@ -31,8 +32,28 @@ struct get_call {
 	size_t id_len;
 };
 
-struct retry_call {
-	admin_done_fn fn;
+struct page_call {
+	admin_page_fn fn;
+	void *ctx;
+};
+
+struct state_call {
+	admin_state_fn fn;
+	void *ctx;
+};
+
+struct end_call {
+	admin_end_fn fn;
+	void *ctx;
+};
+
+struct priorities_call {
+	admin_priorities_fn fn;
+	void *ctx;
+};
+
+struct owner_call {
+	admin_owner_fn fn;
 	void *ctx;
 };
 
@@ -76,6 +97,26 @@ on_counted(void *ctx, enum hs_err err, const struct reply *reply)
 	free(count);
 }
 
+/* Jobs out of ids and hashes in turn. *n of them; none after an error. */
+static enum hs_err
+read_jobs(struct reply *const *items, size_t n_items, struct job **jobs,
+	  size_t *n)
+{
+	*n = 0;
+	for (size_t i = 0; i + 1 < n_items; i += 2) {
+		enum hs_err err =
+			job_from_hash(items[i]->text, items[i + 1], &jobs[*n]);
+		if (err == HS_OK) {
+			(*n)++;
+		} else if (err != HS_NOT_FOUND) {
+			while (*n > 0)
+				job_free(jobs[--*n]);
+			return err;
+		}
+	}
+	return HS_OK;
+}
+
 static void
 on_listed(void *ctx, enum hs_err err, const struct reply *reply)
 {
@@ -88,25 +129,116 @@ on_listed(void *ctx, enum hs_err err, const struct reply *reply)
 	if (err == HS_OK) {
 		n_seen = reply->n_items / 2;
 		jobs = xcalloc(n_seen + 1, sizeof(*jobs));
+		err = read_jobs(reply->items, reply->n_items, jobs, &n);
+		text = hs_err_text(err);
 	}
-	for (size_t i = 0; err == HS_OK && i < n_seen; i++) {
-		enum hs_err job_err =
-			job_from_hash(reply->items[2 * i]->text,
-				      reply->items[2 * i + 1], &jobs[n]);
-		if (job_err == HS_OK)
-			n++;
-		else if (job_err != HS_NOT_FOUND)
-			err = job_err;
-	}
-	if (err != HS_OK) {
-		while (n > 0)
-			job_free(jobs[--n]);
-		if (reply && reply->type == REPLY_ARRAY)
-			text = hs_err_text(err);
-	}
-	list->fn(list->ctx, err, text, jobs, n, n_seen);
+	list->fn(list->ctx, err, text, jobs, n, err == HS_OK ? n_seen : 0);
 	free(jobs);
 	free(list);
+}
+
+static void
+on_page(void *ctx, enum hs_err err, const struct reply *reply)
+{
+	struct page_call *page = ctx;
+	struct job **jobs = NULL;
+	struct span next = span_of("", 0);
+	size_t n = 0;
+	const char *text;
+	err = call_check(err, reply, REPLY_ARRAY, &text);
+	if (err == HS_OK && reply->n_items == 0) {
+		err = HS_PROTOCOL;
+		text = "unexpected reply of page";
+	}
+	if (err == HS_OK) {
+		next = reply->items[0]->text;
+		jobs = xcalloc(reply->n_items / 2 + 1, sizeof(*jobs));
+		err = read_jobs(reply->items + 1, reply->n_items - 1, jobs, &n);
+		text = hs_err_text(err);
+	}
+	page->fn(page->ctx, err, text, jobs, n, next);
+	free(jobs);
+	free(page);
+}
+
+static enum job_state
+read_state(const struct reply *reply)
+{
+	enum job_state state;
+	return job_state_parse((const char *)reply->text.ptr, &state) == HS_OK
+		       ? state
+		       : JOB_UNKNOWN;
+}
+
+static void
+on_state(void *ctx, enum hs_err err, const struct reply *reply)
+{
+	struct state_call *call = ctx;
+	enum job_state state = JOB_UNKNOWN;
+	const char *text;
+	err = call_check(err, reply, REPLY_TEXT, &text);
+	if (err == HS_OK)
+		state = read_state(reply);
+	call->fn(call->ctx, err, text, state);
+	free(call);
+}
+
+static void
+on_end(void *ctx, enum hs_err err, const struct reply *reply)
+{
+	struct end_call *call = ctx;
+	struct span value = span_of("", 0);
+	int64_t end = ADMIN_GOES_ON;
+	const char *text;
+	err = call_check(err, reply, REPLY_ARRAY, &text);
+	if (err == HS_OK &&
+	    (reply->n_items != 2 || reply_i64(reply->items[0], &end) != HS_OK ||
+	     end < END_MISSING || end > ADMIN_FAILED)) {
+		err = HS_PROTOCOL;
+		text = "unexpected reply of ends";
+	} else if (err == HS_OK && end == END_MISSING) {
+		err = HS_NOT_FOUND;
+		text = "no such job";
+	} else if (err == HS_OK) {
+		value = reply->items[1]->text;
+	}
+	call->fn(call->ctx, err, text,
+		 err == HS_OK ? (enum admin_end)end : ADMIN_GOES_ON, value);
+	free(call);
+}
+
+static void
+on_priorities(void *ctx, enum hs_err err, const struct reply *reply)
+{
+	struct priorities_call *call = ctx;
+	int64_t counts[ADMIN_PRIORITIES] = { 0 };
+	size_t n = 0;
+	const char *text;
+	err = call_check(err, reply, REPLY_ARRAY, &text);
+	while (err == HS_OK && n < reply->n_items && n < ADMIN_PRIORITIES) {
+		err = reply_i64(reply->items[n], &counts[n]);
+		text = hs_err_text(err);
+		n++;
+	}
+	call->fn(call->ctx, err, text, counts, err == HS_OK ? n : 0);
+	free(call);
+}
+
+static void
+on_owner(void *ctx, enum hs_err err, const struct reply *reply)
+{
+	struct owner_call *call = ctx;
+	struct span id = span_of("", 0);
+	const char *text;
+	if (err == HS_OK && reply->type == REPLY_NIL) {
+		text = hs_err_text(err);
+	} else {
+		err = call_check(err, reply, REPLY_TEXT, &text);
+		if (err == HS_OK)
+			id = reply->text;
+	}
+	call->fn(call->ctx, err, text, id);
+	free(call);
 }
 
 static void
@@ -123,9 +255,7 @@ on_got(void *ctx, enum hs_err err, const struct reply *reply)
 		text = "unexpected reply of get";
 	}
 	if (err == HS_OK) {
-		if (job_state_parse((const char *)reply->items[0]->text.ptr,
-				    &state) != HS_OK)
-			state = JOB_UNKNOWN;
+		state = read_state(reply->items[0]);
 		err = job_from_hash(span_of(get->id, get->id_len),
 				    reply->items[1], &job);
 		text = hs_err_text(err);
@@ -133,23 +263,6 @@ on_got(void *ctx, enum hs_err err, const struct reply *reply)
 	get->fn(get->ctx, err, text, job, state);
 	free(get->id);
 	free(get);
-}
-
-static void
-on_retried(void *ctx, enum hs_err err, const struct reply *reply)
-{
-	struct retry_call *retry = ctx;
-	const char *text;
-	err = call_check(err, reply, REPLY_INTEGER, &text);
-	if (err == HS_OK && reply->integer == RETRY_MISSING) {
-		err = HS_NOT_FOUND;
-		text = "no such job";
-	} else if (err == HS_OK && reply->integer == RETRY_ELSEWHERE) {
-		err = HS_INVALID;
-		text = "the job is not in that state";
-	}
-	retry->fn(retry->ctx, err, text);
-	free(retry);
 }
 
 enum hs_err
@@ -204,20 +317,89 @@ admin_get(struct queue *queue, struct span id, admin_job_fn fn, void *ctx)
 }
 
 enum hs_err
-admin_retry(struct queue *queue, struct span id, enum job_state from,
-	    int64_t now_ms, admin_done_fn fn, void *ctx)
+admin_page(struct queue *queue, enum job_state state, struct span after,
+	   size_t n, admin_page_fn fn, void *ctx)
 {
-	(void)now_ms; /* BullMQ's reprocess needs no clock */
-	if (from != JOB_FAILED && from != JOB_COMPLETED)
+	if (n == 0 || state >= JOB_N_STATES)
 		return HS_INVALID;
-	struct call *call = call_new(queue, 2);
-	call_span(call, id);
-	call_text(call, job_state_text(from));
-	struct retry_call *retry = xcalloc(1, sizeof(*retry));
-	*retry = (struct retry_call){ fn, ctx };
-	enum hs_err err =
-		call_send(call, &queue_script_retry, on_retried, retry);
+	if (n > LIST_MAX || after.len > ADMIN_PLACE_BYTES)
+		return HS_TOO_BIG;
+	struct call *call = call_new(queue, 3);
+	call_text(call, job_state_text(state));
+	call_span(call, after);
+	call_i64(call, (int64_t)n);
+	struct page_call *page = xcalloc(1, sizeof(*page));
+	*page = (struct page_call){ fn, ctx };
+	enum hs_err err = call_send(call, &queue_script_page, on_page, page);
 	if (err != HS_OK)
-		free(retry);
+		free(page);
+	return err;
+}
+
+enum hs_err
+admin_state(struct queue *queue, struct span id, admin_state_fn fn, void *ctx)
+{
+	struct call *call = call_new(queue, 1);
+	call_span(call, id);
+	struct state_call *state = xcalloc(1, sizeof(*state));
+	*state = (struct state_call){ fn, ctx };
+	enum hs_err err = call_send(call, &queue_script_state, on_state, state);
+	if (err != HS_OK)
+		free(state);
+	return err;
+}
+
+enum hs_err
+admin_end(struct queue *queue, struct span id, admin_end_fn fn, void *ctx)
+{
+	struct call *call = call_new(queue, 1);
+	call_span(call, id);
+	struct end_call *end = xcalloc(1, sizeof(*end));
+	*end = (struct end_call){ fn, ctx };
+	enum hs_err err = call_send(call, &queue_script_ends, on_end, end);
+	if (err != HS_OK)
+		free(end);
+	return err;
+}
+
+enum hs_err
+admin_priorities(struct queue *queue, const int64_t *priorities, size_t n,
+		 admin_priorities_fn fn, void *ctx)
+{
+	if (n == 0 || n > ADMIN_PRIORITIES)
+		return HS_INVALID;
+	struct call *call = call_new(queue, n);
+	for (size_t i = 0; i < n; i++)
+		call_i64(call, priorities[i]);
+	struct priorities_call *counts = xcalloc(1, sizeof(*counts));
+	*counts = (struct priorities_call){ fn, ctx };
+	enum hs_err err = call_send(call, &queue_script_priorities,
+				    on_priorities, counts);
+	if (err != HS_OK)
+		free(counts);
+	return err;
+}
+
+enum hs_err
+admin_dedup_owner(struct queue *queue, struct span dedup_id, admin_owner_fn fn,
+		  void *ctx)
+{
+	struct buf key;
+	buf_init(&key, BOUNDS_BODY_BYTES);
+	enum hs_err err = buf_add_text(&key, keys_base(queue->keys));
+	if (err == HS_OK)
+		err = buf_add_text(&key, DEDUP_PART);
+	if (err == HS_OK)
+		err = buf_add_span(&key, dedup_id);
+	if (err == HS_OK) {
+		const struct span args[] = { span_text("GET"), buf_span(&key) };
+		struct owner_call *owner = xcalloc(1, sizeof(*owner));
+		*owner = (struct owner_call){ fn, ctx };
+		err = rconn_send(queue->conn, args, 2, queue->timeout_ms,
+				 on_owner, owner);
+		if (err != HS_OK)
+			free(owner);
+	}
+	buf_fini(&key);
 	return err;
 }

@@ -16,12 +16,14 @@
 /* n: 0. Jobs in the hands of workers go on. */
 enum hs_err control_pause(struct queue *queue, queue_number_fn fn,
 			  void *ctx) HS_MUST_CHECK;
-/* What version 5 kept apart while paused goes behind what waits, in bounded
- * steps, until all has. n: how many such jobs were moved. */
+/* What version 5 kept apart while paused goes in front of what waits, in bounded
+ * steps, until all has. n: 0. */
 enum hs_err control_resume(struct queue *queue, queue_number_fn fn,
 			   void *ctx) HS_MUST_CHECK;
 
-/* Active jobs in the whole fleet; n of 0 takes the cap away. */
+/* Active jobs in the whole fleet, 0 or more; CONTROL_NONE takes the cap away.
+ */
+#define CONTROL_NONE -1
 enum hs_err control_concurrency(struct queue *queue, int64_t n,
 				queue_number_fn fn, void *ctx) HS_MUST_CHECK;
 /* max jobs in duration_ms for the whole fleet; max of 0 takes the limit away.
@@ -36,7 +38,7 @@ enum hs_err control_rate_limit(struct queue *queue, int64_t for_ms,
 enum hs_err control_remove_rate_limit(struct queue *queue, queue_number_fn fn,
 				      void *ctx) HS_MUST_CHECK;
 /* n: ms for which nothing may be taken where `max` jobs count (0: meta's max);
- * without any max the rest of the limiter's life. 0 or negative: none. */
+ * without any max the rest of the limiter's life, -2 when there is none. */
 enum hs_err control_limit_ttl(struct queue *queue, int64_t max,
 			      queue_number_fn fn, void *ctx) HS_MUST_CHECK;
 
@@ -45,7 +47,7 @@ enum hs_err control_limit_ttl(struct queue *queue, int64_t max,
 struct control_settings {
 	bool is_paused;
 	bool is_maxed;       /* as many jobs active as the fleet may have */
-	int64_t concurrency; /* 0: no cap */
+	int64_t concurrency; /* CONTROL_NONE: no cap */
 	int64_t max;         /* 0: no limit */
 	int64_t duration_ms;
 	int64_t n_active;

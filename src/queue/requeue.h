@@ -21,7 +21,7 @@ enum hs_err requeue_retry(struct queue *queue, struct span id,
 			  const struct requeue_options *options,
 			  queue_number_fn fn, void *ctx) HS_MUST_CHECK;
 
-/* A delayed job waits no longer. n: 0, CODE_NOT_IN_STATE. */
+/* A delayed job waits no longer. n: 0, CODE_MISSING, CODE_NOT_IN_STATE. */
 enum hs_err requeue_promote(struct queue *queue, struct span id,
 			    queue_number_fn fn, void *ctx) HS_MUST_CHECK;
 

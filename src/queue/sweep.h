@@ -21,7 +21,7 @@
  * worked on, CODE_SCHEDULED. A child elsewhere goes as well where with_children
  * says so; a parent anywhere waits for it no longer.
  * A family of more than SWEEP_FAMILY_MAX jobs is refused: HS_PROTOCOL. */
-#define SWEEP_FAMILY_MAX 10000
+#define SWEEP_FAMILY_MAX 10000 /* jobs; and 1000 deep */
 enum hs_err sweep_remove(struct queue *queue, struct span id,
 			 bool with_children, queue_number_fn fn,
 			 void *ctx) HS_MUST_CHECK;
@@ -36,26 +36,27 @@ enum hs_err sweep_remove_children(struct queue *queue, struct span id,
 enum hs_err sweep_leave_parent(struct queue *queue, struct span id,
 			       queue_number_fn fn, void *ctx) HS_MUST_CHECK;
 
-/* One step of removing all that waits (and is delayed). Start with a zeroed
- * place, which must live until fn; call again until place->is_done. n: how many
- * this step removed. Jobs added meanwhile may stay. */
-struct sweep_place {
-	bool is_done;
-	int64_t part;     /* (private) which of the queue's lists */
-	int64_t n_spared; /* (private) of it, passed over */
-};
+/* One step of removing all that waits (and is delayed). n: how many this step
+ * removed, at most SWEEP_MAX; fewer: there are no more. Call it again until
+ * then; jobs may be added meanwhile. */
 enum hs_err sweep_drain(struct queue *queue, bool with_delayed,
-			struct sweep_place *place, queue_number_fn fn,
-			void *ctx) HS_MUST_CHECK;
+			queue_number_fn fn, void *ctx) HS_MUST_CHECK;
 
 /* Jobs of a state that finished (or else started, or else were added) at or
- * before before_ms, at most limit (1..SWEEP_MAX); ids are those removed, fewer
- * than limit: no more. Active ones that are locked are let be. */
+ * before before_ms. One step passes over `skip` jobs and looks at `limit`
+ * (1..SWEEP_CLEAN_MAX), from the next in turn, or the oldest, on. ids are those
+ * removed; n_seen those looked at, fewer than limit at the end. Each n_seen - n
+ * that stayed are to be skipped by the next step; upstream never looks behind
+ * them. Active ones that are locked are let be. */
+#define SWEEP_CLEAN_MAX 10000 /* upstream's */
+typedef void (*sweep_clean_fn)(void *ctx, enum hs_err err, const char *text,
+			       const struct span *ids, size_t n, size_t n_seen);
 enum hs_err sweep_clean(struct queue *queue, enum job_state state,
-			int64_t before_ms, size_t limit, queue_ids_fn fn,
-			void *ctx) HS_MUST_CHECK;
+			int64_t before_ms, size_t skip, size_t limit,
+			sweep_clean_fn fn, void *ctx) HS_MUST_CHECK;
 
-/* One step of removing the queue, which must be paused. n: 1 there is more, 0
+/* One step of removing the queue, which must be paused; at most `limit` jobs
+ * (1..SWEEP_CLEAN_MAX). n: 1 there is more, 0
  * gone, SWEEP_NOT_PAUSED, SWEEP_ACTIVE: jobs are active and not is_forced. It
  * stays paused where it cannot be removed. */
 #define SWEEP_NOT_PAUSED -1

@@ -581,23 +581,24 @@ admin_retries(void **state)
 {
 	(void)state;
 	add(item("a"));
-	assert_int_equal(retry_by_hand("a", JOB_FAILED), HS_INVALID);
-	assert_int_equal(retry_by_hand("nobody", JOB_FAILED), HS_NOT_FOUND);
+	assert_int_equal(retry_by_hand("a", JOB_FAILED), CODE_NOT_IN_STATE);
+	assert_int_equal(retry_by_hand("nobody", JOB_FAILED), CODE_MISSING);
 	take_one("a");
 	assert_int_equal(finish(failed("no")), CODE_DONE);
 	REDIS("DEL", "bull:sync:events");
-	assert_int_equal(retry_by_hand("a", JOB_FAILED), HS_OK);
+	assert_int_equal(retry_by_hand("a", JOB_FAILED), 1);
 	check_events("waiting jobId=a prev=failed");
 	take_one("a");
 	assert_int_equal(got.jobs[0]->made, 0);
 	assert_null(got.jobs[0]->failed_reason);
 	assert_int_equal(finish(completed("1")), CODE_DONE);
-	assert_int_equal(retry_by_hand("a", JOB_COMPLETED), HS_OK);
+	assert_int_equal(retry_by_hand("a", JOB_COMPLETED), 1);
 	take_one("a");
 	assert_int_equal(got.jobs[0]->return_value.len, 0);
-	assert_int_equal(admin_retry(queue, span_text("a"), JOB_ACTIVE, now,
-				     on_retried, NULL),
-			 HS_INVALID);
+	const struct requeue_options odd = { .from = JOB_ACTIVE };
+	assert_int_equal(
+		requeue_retry(queue, span_text("a"), &odd, on_number, NULL),
+		HS_INVALID);
 }
 
 static void

@@ -416,19 +416,26 @@ get_refused(const char *id)
 }
 
 void
-on_retried(void *ctx, enum hs_err err, const char *text)
+on_number(void *ctx, enum hs_err err, const char *text, int64_t n)
 {
 	(void)ctx;
+	got.number = n;
 	answered(err, text);
 }
 
-enum hs_err
+int64_t
 retry_by_hand(const char *id, enum job_state from)
 {
+	const struct requeue_options options = {
+		.from = from,
+		.resets_attempts = true,
+		.resets_starts = true,
+	};
 	start_call();
 	end_call(
-		admin_retry(queue, span_text(id), from, now, on_retried, NULL));
-	return got.err;
+		requeue_retry(queue, span_text(id), &options, on_number, NULL));
+	assert_int_equal(got.err, HS_OK);
+	return got.number;
 }
 
 void

@@ -25,6 +25,7 @@
 #include "queue/admin.h"
 #include "queue/finish.h"
 #include "queue/queue.h"
+#include "queue/requeue.h"
 #include "queue/take.h"
 #include "tests/lib/patience.h"
 #include "tests/lib/redis_server.h"
@@ -57,6 +58,7 @@ struct answer {
 	bool is_busy;
 	struct admin_counts counts;
 	size_t n_seen;
+	int64_t number;
 	enum job_state state;
 };
 extern struct answer got;
@@ -124,8 +126,9 @@ void check_list(enum job_state state, size_t offset, size_t n,
 		const char *expected);
 enum hs_err get(const char *id);
 enum hs_err get_refused(const char *id);
-void on_retried(void *ctx, enum hs_err err, const char *text);
-enum hs_err retry_by_hand(const char *id, enum job_state from);
+/* Of all calls that answer a number: got.number. */
+void on_number(void *ctx, enum hs_err err, const char *text, int64_t n);
+int64_t retry_by_hand(const char *id, enum job_state from);
 /* Of take_wait(): got.due_ms. */
 void on_waited(void *ctx, enum hs_err err, int64_t due_ms);
 

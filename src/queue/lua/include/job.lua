@@ -65,10 +65,11 @@ local function job_unlock(q, id, token)
 	return 0
 end
 
--- A finished job waits again, its attempts counted anew. from: 'failed' or
--- 'completed'. 1, or the code of what is wrong. It is pushed before it leaves
--- where it was: a push that is refused changes nothing.
-local function job_reprocess(q, id, from, queues)
+-- A finished job waits again. from: 'failed' or 'completed'; resets: which of
+-- its counters (atm, ats) start anew, nil for both. 1, or the code of what is
+-- wrong. It is pushed before it leaves where it was: a push that is refused
+-- changes nothing.
+local function job_reprocess(q, id, from, queues, resets)
 	local key = job_key(q, id)
 	if redis.call('EXISTS', key) == 0 then
 		return MISSING
@@ -79,10 +80,18 @@ local function job_reprocess(q, id, from, queues)
 	local fields = redis.call('HMGET', key, 'priority', 'opts')
 	local priority = tonumber(fields[1] or 0) or 0
 	local opts = json_object(fields[2]) or {}
+	if queue_is_v5(q) then
+		priority = 0 -- version 5 forgets it here
+	end
 	ready_push(q, id, priority, opts.lifo == true)
 	redis.call('ZREM', q[from], id)
-	redis.call('HDEL', key, 'finishedOn', 'processedOn', 'atm', 'ats',
+	redis.call('HDEL', key, 'finishedOn', 'processedOn',
 		from == 'failed' and 'failedReason' or 'returnvalue')
+	for _, counter in ipairs({ 'atm', 'ats' }) do
+		if not resets or resets[counter] then
+			redis.call('HDEL', key, counter)
+		end
+	end
 	queue_wake(q)
 	local parent = parent_of(q, key, queues)
 	if parent then

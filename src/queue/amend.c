@@ -1,0 +1,142 @@
+/*
+ * amend: the calls of the scripts that change one job; what they do is told
+ * there.
+ */
+#include "queue/amend.h"
+
+#include <stdlib.h>
+
+#include "queue/call.h"
+#include "queue/scripts.h"
+
+#define PRIORITY_MAX 2097151 /* upstream's: 2^21 - 1 */
+
+struct rows_call {
+	amend_rows_fn fn;
+	void *ctx;
+};
+
+enum hs_err
+amend_data(struct queue *queue, struct span id, struct span data,
+	   queue_number_fn fn, void *ctx)
+{
+	struct call *call = call_new(queue, 2);
+	call_span(call, id);
+	call_span(call, data);
+	return call_send_number(call, &queue_script_amend_data, fn, ctx);
+}
+
+enum hs_err
+amend_progress(struct queue *queue, struct span id, struct span progress,
+	       queue_number_fn fn, void *ctx)
+{
+	struct call *call = call_new(queue, 2);
+	call_span(call, id);
+	call_span(call, progress);
+	return call_send_number(call, &queue_script_amend_progress, fn, ctx);
+}
+
+enum hs_err
+amend_log(struct queue *queue, struct span id, struct span row, int64_t keep,
+	  queue_number_fn fn, void *ctx)
+{
+	if (keep < 0)
+		return HS_INVALID;
+	struct call *call = call_new(queue, 3);
+	call_span(call, id);
+	call_span(call, row);
+	call_i64(call, keep);
+	return call_send_number(call, &queue_script_amend_log, fn, ctx);
+}
+
+static void
+on_rows(void *ctx, enum hs_err err, const struct reply *reply)
+{
+	struct rows_call *call = ctx;
+	struct span *rows = NULL;
+	size_t n = 0;
+	int64_t n_total = 0;
+	const char *text;
+	err = call_check(err, reply, REPLY_ARRAY, &text);
+	if (err == HS_OK && (reply->n_items == 0 ||
+			     reply_i64(reply->items[0], &n_total) != HS_OK)) {
+		err = HS_PROTOCOL;
+		text = "unexpected reply of read_log";
+	}
+	if (err == HS_OK) {
+		n = reply->n_items - 1;
+		rows = xcalloc(n + 1, sizeof(*rows));
+		for (size_t i = 0; i < n; i++)
+			rows[i] = reply->items[i + 1]->text;
+	}
+	call->fn(call->ctx, err, text, rows, n, n_total);
+	free(rows);
+	free(call);
+}
+
+enum hs_err
+amend_read_log(struct queue *queue, struct span id, int64_t first, int64_t last,
+	       amend_rows_fn fn, void *ctx)
+{
+	struct call *call = call_new(queue, 3);
+	call_span(call, id);
+	call_i64(call, first);
+	call_i64(call, last);
+	struct rows_call *rows = xcalloc(1, sizeof(*rows));
+	*rows = (struct rows_call){ fn, ctx };
+	enum hs_err err =
+		call_send(call, &queue_script_read_log, on_rows, rows);
+	if (err != HS_OK)
+		free(rows);
+	return err;
+}
+
+enum hs_err
+amend_clear_log(struct queue *queue, struct span id, int64_t keep,
+		queue_number_fn fn, void *ctx)
+{
+	if (keep < 0)
+		return HS_INVALID;
+	struct call *call = call_new(queue, 2);
+	call_span(call, id);
+	call_i64(call, keep);
+	return call_send_number(call, &queue_script_clear_log, fn, ctx);
+}
+
+enum hs_err
+amend_delay(struct queue *queue, struct span id, int64_t delay_ms,
+	    int64_t now_ms, queue_number_fn fn, void *ctx)
+{
+	if (delay_ms < 0)
+		return HS_INVALID;
+	struct call *call = call_new(queue, 3);
+	call_span(call, id);
+	call_i64(call, delay_ms);
+	call_i64(call, now_ms);
+	return call_send_number(call, &queue_script_amend_delay, fn, ctx);
+}
+
+enum hs_err
+amend_priority(struct queue *queue, struct span id, int64_t priority,
+	       bool is_next, queue_number_fn fn, void *ctx)
+{
+	if (priority < 0 || priority > PRIORITY_MAX)
+		return HS_INVALID;
+	struct call *call = call_new(queue, 3);
+	call_span(call, id);
+	call_i64(call, priority);
+	call_i64(call, is_next);
+	return call_send_number(call, &queue_script_amend_priority, fn, ctx);
+}
+
+enum hs_err
+amend_free_dedup(struct queue *queue, struct span dedup_id, struct span owner,
+		 queue_number_fn fn, void *ctx)
+{
+	if (dedup_id.len == 0)
+		return HS_INVALID;
+	struct call *call = call_new(queue, 2);
+	call_span(call, dedup_id);
+	call_span(call, owner);
+	return call_send_number(call, &queue_script_amend_dedup, fn, ctx);
+}
