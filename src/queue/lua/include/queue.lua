@@ -110,7 +110,7 @@ end
 -- taker's own limiter; the queue's goes before it.
 local function queue_limited_ms(q, worker_max)
 	local max = queue_settings(q).max or worker_max
-	if not max or max == 0 then
+	if not max then
 		return 0
 	end
 	local n = tonumber(redis.call('GET', q.limiter) or 0) or 0
