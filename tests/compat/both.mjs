@@ -23,7 +23,7 @@ import { Peer, PREFIX, Server, until } from './stage.mjs';
 
 export const LEVEL = Number(process.env.LEVEL || 6);
 const bullmq = await import(LEVEL === 5 ? 'bullmq5' : 'bullmq');
-export const { FlowProducer, Queue, QueueEvents, Worker } = bullmq;
+export const { FlowProducer, Job, Queue, QueueEvents, Worker } = bullmq;
 
 export const QUEUE = 'hooks';
 export const START = 1900000000000;
