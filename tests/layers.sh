@@ -30,6 +30,7 @@ breaches()
 		home["json-c/"] = "src/base/doc.c"
 		home["openssl/"] = "src/base/digest.c"
 		home["systemd/"] = "src/base/notify.c"
+		home["glib"] = home["gio/"] = "src/base/zone.c"
 		home["libconfig.h"] = "src/conf/conf.c"
 		home["hiredis/"] = "src/redis/resp.c"
 		home["event2/buffer.h"] = "src/redis/wire.c"
@@ -189,6 +190,7 @@ plant FLOOR worker/x.c '#include "ctl/cmd.h"'
 plant FLOOR src/ctl/x.c '#include "fcgi/intake.h"'
 plant FLOOR src/util/x.c '#include "base/buf.h"'
 plant FENCE worker/x.c '#include <json-c/json.h>'
+plant FENCE src/base/x.c '#include <glib.h>'
 plant FENCE fcgi/x.c '#include <curl/curl.h>'
 plant FENCE fcgi/x.c '#include <fcgi_stdio.h>'
 plant FENCE src/queue/x.c '#include <hiredis/hiredis.h>'

@@ -15,8 +15,8 @@ include tests/compat/local.mk
 include tests/fuzz/local.mk
 
 # What holds for the tree as a whole.
-TESTS += %D%/layers.sh %D%/style.sh
-EXTRA_DIST += %D%/layers.sh %D%/style.sh
+TESTS += %D%/layers.sh %D%/libs.sh %D%/style.sh
+EXTRA_DIST += %D%/layers.sh %D%/libs.sh %D%/style.sh
 
 #: make check        every test that needs no npm packages, within two minutes
 #: make check-asan   the same, built with AddressSanitizer and UBSan

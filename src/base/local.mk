@@ -15,7 +15,10 @@ libhooksync_a_SOURCES += \
 	%D%/doc_find.c \
 	%D%/doc_scan.c %D%/doc_scan.h \
 	%D%/file.c %D%/file.h \
-	%D%/notify.c %D%/notify.h
+	%D%/notify.c %D%/notify.h \
+	%D%/cron.c %D%/cron.h \
+	%D%/cron_parse.c \
+	%D%/zone.c %D%/zone.h
 
 if HAVE_CMOCKA
 base_tests = \
@@ -30,7 +33,9 @@ base_tests = \
 	tests/unit/signature_test \
 	tests/unit/doc_test \
 	tests/unit/file_test \
-	tests/unit/notify_test
+	tests/unit/notify_test \
+	tests/unit/cron_test \
+	tests/unit/zone_test
 check_PROGRAMS += $(base_tests)
 TESTS += $(base_tests)
 
@@ -59,4 +64,8 @@ tests_unit_file_test_SOURCES = tests/unit/file_test.c
 tests_unit_file_test_LDADD = $(base_test_libs)
 tests_unit_notify_test_SOURCES = tests/unit/notify_test.c
 tests_unit_notify_test_LDADD = $(base_test_libs)
+tests_unit_cron_test_SOURCES = tests/unit/cron_test.c
+tests_unit_cron_test_LDADD = $(base_test_libs)
+tests_unit_zone_test_SOURCES = tests/unit/zone_test.c
+tests_unit_zone_test_LDADD = $(base_test_libs)
 endif

@@ -7,11 +7,15 @@ tests_lib_queue_peer_SOURCES = tests/lib/peer.c tests/lib/peer.h \
 	tests/lib/peer_schedule.c tests/lib/peer_work.c
 tests_lib_queue_peer_LDADD = libhooksync.a $(HS_LIBS)
 
-compat_tests = %D%/operations.test.mjs %D%/programs.test.mjs \
+check_PROGRAMS += tests/lib/cron_at
+tests_lib_cron_at_SOURCES = tests/lib/cron_at.c
+tests_lib_cron_at_LDADD = libhooksync.a $(HS_LIBS)
+
+compat_tests = %D%/add.test.mjs %D%/cron.test.mjs %D%/operations.test.mjs %D%/programs.test.mjs \
 	%D%/random.test.mjs %D%/together.test.mjs \
 	%D%/version5.test.mjs
 compat_files = $(compat_tests) \
-	%D%/package.json %D%/package-lock.json %D%/both.mjs %D%/stage.mjs
+	%D%/package.json %D%/package-lock.json %D%/both.mjs %D%/raw.mjs %D%/stage.mjs
 EXTRA_DIST += $(compat_files)
 
 NPM = npm
@@ -19,7 +23,8 @@ NODE = node
 # one of them: make check-node NODE_TESTS=operations.test.mjs
 NODE_TESTS = *.test.mjs
 
-check-node: all tests/lib/queue_peer$(EXEEXT) tests/lib/mock$(EXEEXT)
+check-node: all tests/lib/queue_peer$(EXEEXT) tests/lib/cron_at$(EXEEXT) \
+	tests/lib/mock$(EXEEXT)
 	$(MKDIR_P) $@.build
 	cd $(srcdir) && cp -f $(compat_files) '$(abs_builddir)'/$@.build/
 	cd $@.build && { cmp -s package-lock.json installed.json || { \
@@ -27,6 +32,7 @@ check-node: all tests/lib/queue_peer$(EXEEXT) tests/lib/mock$(EXEEXT)
 		cp package-lock.json installed.json; }; }
 	$(AM_TESTS_ENVIRONMENT) cd $@.build && \
 		QUEUE_PEER='$(abs_builddir)/tests/lib/queue_peer$(EXEEXT)' \
+		CRON_AT='$(abs_builddir)/tests/lib/cron_at$(EXEEXT)' \
 		$(NODE) --test $(NODE_TESTS)
 
 .PHONY: check-node

@@ -9,6 +9,7 @@ fuzz_drivers = \
 	%D%/doc_fuzz \
 	%D%/signature_fuzz \
 	%D%/conf_fuzz \
+	%D%/cron_fuzz \
 	%D%/params_fuzz \
 	%D%/records_fuzz
 check_PROGRAMS += $(fuzz_drivers)
@@ -27,6 +28,9 @@ TESTS += %D%/json_oracle.sh
 
 tests_fuzz_conf_fuzz_SOURCES = %D%/conf_fuzz.c %D%/replay.c
 tests_fuzz_conf_fuzz_LDADD = libhooksync.a $(HS_LIBS)
+
+tests_fuzz_cron_fuzz_SOURCES = %D%/cron_fuzz.c %D%/replay.c
+tests_fuzz_cron_fuzz_LDADD = libhooksync.a $(HS_LIBS)
 
 tests_fuzz_params_fuzz_SOURCES = %D%/params_fuzz.c %D%/replay.c
 tests_fuzz_params_fuzz_LDADD = $(RESPONDER_LIBS)
