@@ -4,12 +4,12 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { getNextMillis } from 'bullmq';
 import { IANAZone } from 'luxon';
 
 const SEED = Number(process.env.SEED ?? 1);
-const PATTERNS = Number(process.env.PATTERNS ?? 8000);
+const PATTERNS = Number(process.env.PATTERNS ?? 2500);
 const HOUR = 3600000;
 const DAY = 24 * HOUR;
 
@@ -249,11 +249,9 @@ class Draw {
 	}
 }
 
-// BullMQ's own machine zone is ours: both processes get the same.
 describe('cron, as BullMQ understands it', { timeout: 600000 }, () => {
 	let draw;
 	before(() => { draw = new Draw(SEED); });
-	after(() => {});
 
 	it(`comes to the same instants (SEED=${SEED})`, async () => {
 		const n = await compare(draw.questions(PATTERNS, draw.pattern));
@@ -273,9 +271,9 @@ describe('cron, as BullMQ understands it', { timeout: 600000 }, () => {
 			'*/20 30 0,23 * * *', '0 1 * * 0', '59 23 * * *',
 			'0 3 L * *', '* * * * *', '5 0-23 * * *'];
 		for (const zone of ZONES.filter((name) => name.includes('/'))) {
-			for (const change of draw.changesOf(zone).slice(-3)) {
+			for (const change of draw.changesOf(zone).slice(-2)) {
 				for (const pattern of patterns) {
-					for (let h = -26; h <= 4; h += 2)
+					for (let h = -26; h <= 4; h += 5)
 						questions.push({ zone, pattern,
 							from: change + h * HOUR / 2 });
 				}
@@ -316,9 +314,7 @@ describe('cron, as BullMQ understands it', { timeout: 600000 }, () => {
 			'é * * * *', `${'1,'.repeat(600)}1 * * * *`,
 			`0 ${' '.repeat(1100)} 0 * * *`];
 		await compare(patterns.map((pattern) => ({ pattern, from,
-			zone: 'Europe/Berlin', seed: 'a seed' }))
-			// without a pattern BullMQ asks for one
-			.filter(({ pattern }) => !/[\n]/.test(pattern)));
+			zone: 'Europe/Berlin', seed: 'a seed' })));
 	});
 
 	it('knows the same zones', async () => {
@@ -341,6 +337,6 @@ describe('cron, as BullMQ understands it', { timeout: 600000 }, () => {
 		const ours = await new Ours().answers(['+02:00', '-0330', '+14']
 			.map((zone) => ({ zone, from, pattern: '0 12 * * *' })));
 		assert.deepEqual(ours, [10, 15.5, 22].map((hour) =>
-			String(from + (hour < 22 ? hour : hour) * HOUR)));
+			String(from + hour * HOUR)));
 	});
 });
