@@ -297,6 +297,29 @@ trouble_compare(const void *a, const void *b)
 	return strcmp(left->id, right->id);
 }
 
+/* Pages shift under a walk, so that one trouble may be met twice. */
+static void
+troubles_sort(struct doctor_report *report)
+{
+	struct doctor_trouble *troubles = report->troubles;
+	size_t n = 0;
+	if (report->n_troubles == 0)
+		return;
+	qsort(troubles, report->n_troubles, sizeof(*troubles), trouble_compare);
+	for (size_t i = 1; i < report->n_troubles; i++) {
+		if (troubles[n].kind == troubles[i].kind &&
+		    span_equal(span_of(troubles[n].id, troubles[n].id_len),
+			       span_of(troubles[i].id, troubles[i].id_len))) {
+			report->n_of[troubles[i].kind]--;
+			free(troubles[i].id);
+			free(troubles[i].detail);
+		} else {
+			troubles[++n] = troubles[i];
+		}
+	}
+	report->n_troubles = n + 1;
+}
+
 static void
 suspect_add(struct doctor *doctor, const char *what, struct span id)
 {
@@ -333,9 +356,7 @@ finish(struct doctor *doctor, enum hs_err err, const char *text)
 	suspects_drop(doctor);
 	idset_free(doctor->seen);
 	doctor->seen = NULL;
-	if (report->n_troubles > 0)
-		qsort(report->troubles, report->n_troubles,
-		      sizeof(*report->troubles), trouble_compare);
+	troubles_sort(report);
 	doctor->fn(doctor->ctx, err, text, err == HS_OK ? report : NULL);
 }
 

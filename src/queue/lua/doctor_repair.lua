@@ -153,6 +153,23 @@ function repair.lock(id)
 	return 'deleted'
 end
 
+-- What came last for the deduplication id becomes the job it was to become.
+function repair.proto(deid)
+	local key = q.base .. ':dn:' .. deid
+	if proto_trouble(q, deid) ~= 'proto' then
+		return nil
+	end
+	local f = redis.call('HMGET', key, 'name', 'jid')
+	if not f[1] then
+		error(key .. ' has no name')
+	end
+	if f[2] and f[2] ~= '' and redis.call('EXISTS', job_key(q, f[2])) == 1 then
+		error('the job ' .. f[2] .. ' exists')
+	end
+	dedup_add_newest(q, deid, now)
+	return 'job ' .. (redis.call('GET', q.base .. ':de:' .. deid) or '')
+end
+
 function repair.dedup(deid)
 	if dedup_trouble(q, deid) ~= 'dedup' then
 		return nil

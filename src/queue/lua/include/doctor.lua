@@ -1,7 +1,7 @@
 -- doctor: what is wrong with one job, one lock, one deduplication id, one
 -- parent: asked by the look and asked again by the repair, in whose script nothing
 -- can change between the question and the deed.
---- @include job.lua
+--- @include dedup.lua
 
 local LISTS = { 'wait', 'paused', 'active' }
 local SETS = { 'prioritized', 'delayed', 'waiting-children', 'completed',
