@@ -4,7 +4,9 @@
  * replies is let pass; the owner looks at login_error() after each.
  *
  * The PING at the end is sent always: it finds -NOAUTH and -LOADING when
- * nothing else was asked.
+ * nothing else was asked. Scripts wait for its answer, for Redis hangs up on a
+ * stranger that sends it an argument of 16 KiB, and what it had answered before
+ * is lost with that; another PING is behind them.
  */
 #include "redis/login.h"
 
@@ -110,17 +112,6 @@ on_script(void *ctx, enum hs_err err, const struct reply *reply)
 	known->is_loading = false;
 }
 
-/* The last one. */
-static void
-on_pong(void *ctx, enum hs_err err, const struct reply *reply)
-{
-	struct login *login = ctx;
-
-	on_reply(ctx, err, reply);
-	if (err == HS_OK && login->error[0] == '\0')
-		login->fns->on_done(login->ctx);
-}
-
 /* ---- the commands ---- */
 
 static enum hs_err
@@ -171,10 +162,45 @@ send_script(struct login *login, size_t i)
 	return send_args(login, args, 3, on_script);
 }
 
+/* The last one. */
+static void
+on_pong(void *ctx, enum hs_err err, const struct reply *reply)
+{
+	struct login *login = ctx;
+
+	on_reply(ctx, err, reply);
+	if (err == HS_OK && login->error[0] == '\0')
+		login->fns->on_done(login->ctx);
+}
+
+static enum hs_err
+send_ping(struct login *login, rconn_reply_fn fn)
+{
+	struct span ping[1] = { span_text("PING") };
+
+	return send_args(login, ping, 1, fn);
+}
+
+static void
+on_admitted(void *ctx, enum hs_err err, const struct reply *reply)
+{
+	struct login *login = ctx;
+
+	on_reply(ctx, err, reply);
+	if (err != HS_OK || login->error[0] != '\0')
+		return;
+	for (size_t i = 0; err == HS_OK && i < login->n_scripts; i++)
+		err = send_script(login, i);
+	if (err == HS_OK)
+		err = send_ping(login, on_pong);
+	if (err != HS_OK)
+		snprintf(login->error, sizeof(login->error),
+			 "the scripts could not be sent: %s", hs_err_text(err));
+}
+
 enum hs_err
 login_send(struct login *login)
 {
-	struct span ping[1] = { span_text("PING") };
 	enum hs_err err = HS_OK;
 
 	if (login->password != NULL)
@@ -183,10 +209,9 @@ login_send(struct login *login)
 		err = send_select(login);
 	if (err == HS_OK && login->client_name != NULL)
 		err = send_name(login);
-	for (size_t i = 0; err == HS_OK && i < login->n_scripts; i++)
-		err = send_script(login, i);
 	if (err == HS_OK)
-		err = send_args(login, ping, 1, on_pong);
+		err = send_ping(login,
+				login->n_scripts > 0 ? on_admitted : on_pong);
 	return err;
 }
 
