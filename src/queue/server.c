@@ -2,17 +2,13 @@
  * server: TIME first and alone, so that the way there and back is short and
  * known; then INFO, CONFIG GET save and CLIENT LIST in one go.
  */
-#include "config.h" /* memmem */
-
 #include "queue/server.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "base/bounds.h"
 #include "base/clock.h"
 #include "base/num.h"
+#include "queue/workers.h"
 
 struct server_call {
 	struct rconn *conn;
@@ -135,47 +131,14 @@ server_is_below(const struct server *server, int major, int minor, int patch)
 	return false;
 }
 
-/* ---- CLIENT LIST ---- */
-
-/* A name is printable and without blanks, or Redis would have refused it. */
-static bool
-is_worker(const char *line, size_t len, const char *name)
-{
-	static const char field[] = " name=";
-	size_t name_len = strlen(name);
-	const char *at = memmem(line, len, field, sizeof(field) - 1);
-	if (!at)
-		return false;
-	at += sizeof(field) - 1;
-	size_t left = len - (size_t)(at - line);
-	if (left < name_len || memcmp(at, name, name_len) != 0)
-		return false;
-	at += name_len;
-	left -= name_len;
-	return left == 0 || *at == ' ' ||
-	       (left >= 3 && memcmp(at, ":w:", 3) == 0);
-}
-
 int64_t
 server_n_workers(const struct server *server, const struct keys *keys)
 {
-	struct buf name;
-	int64_t n = 0;
+	size_t n;
 	if (!server->clients)
 		return -1;
-	buf_init(&name, 4 * BOUNDS_FIELD_BYTES);
-	if (keys_worker_client_name(keys, NULL, &name) != HS_OK) {
-		buf_fini(&name);
-		return -1;
-	}
-	for (const char *line = server->clients; *line;) {
-		size_t len = strcspn(line, "\n");
-		n += is_worker(line, len, buf_text(&name));
-		line += len;
-		line += *line == '\n';
-	}
-	buf_fini(&name);
-	return n;
+	free(workers_parse(keys, span_text(server->clients), &n));
+	return (int64_t)n;
 }
 
 /* ---- asking ---- */
