@@ -1,9 +1,9 @@
 /*
- * cmd: two tables, of verbs and of options, and what is read off them.
+ * cmd: the table of options, and what is read off it and that of the verbs.
  *
- * To add a verb: a row in cmd_verbs, a function in ctl.h. To add an option: a
- * bit in cmd.h, a row in option_rows, a case in take_option(). Help, usage
- * lines and the refusal of options that a verb does not take follow.
+ * To add an option: a bit in cmd.h, a row in option_rows that says where its
+ * value goes. Help, usage lines and the refusal of options that a verb does not
+ * take follow.
  */
 #include "ctl/cmd.h"
 
@@ -11,94 +11,82 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "ctl/ctl.h"
-
-const struct cmd_verb cmd_verbs[] = {
-	{ "check", "", "is the configuration right?",
-	  "Reads the configuration as the programs do and tells what is "
-	  "wrong,\n"
-	  "with file, line and what to write instead; then lets "
-	  "hooksync-worker\n"
-	  "compile the jq maps. Exit code 78 when something must be changed.\n",
-	  CMD_JSON, 0, 0, ctl_check },
-	{ "config", "", "the values in force, and where each comes from",
-	  "Prints every setting with its value and its origin: default, file "
-	  "and\n"
-	  "line, environment or flag. Secrets appear by name only.\n",
-	  CMD_JSON | CMD_TABLE, 0, 0, ctl_config },
-	{ "stats", "", "how many jobs are in which state",
-	  "Counts the jobs of each queue and tells how long the next one has\n"
-	  "been waiting.\n",
-	  CMD_JSON | CMD_QUEUE, 0, 0, ctl_stats },
-	{ "jobs", "STATE", "the jobs that are in a state",
-	  "STATE is wait, prioritized, delayed, active, completed, failed,\n"
-	  "waiting-children or paused. Finished jobs are listed newest first,\n"
-	  "others next in turn first. Exit code 1 when there are none.\n",
-	  CMD_JSON | CMD_QUEUE | CMD_NUMBER, 1, 1, ctl_jobs },
-	{ "job", "ID", "all that is known of one job",
-	  "Prints state, attempts, times, options, reason, stack trace and "
-	  "data.\n"
-	  "Exit code 1 when there is no such job.\n",
-	  CMD_JSON | CMD_QUEUE, 1, 1, ctl_job },
-	{ "retry", "ID...|--all", "let failed jobs run again",
-	  "Failed jobs wait again, their attempts counted anew. With --all, "
-	  "all\n"
-	  "that have failed by now in the worker's queues. Exit code 1 when a "
-	  "job\n"
-	  "is unknown or has not failed, or when there was none.\n",
-	  CMD_JSON | CMD_QUEUE | CMD_ALL, 0, -1, ctl_retry },
-	{ "send", "ENDPOINT FILE", "post a signed test webhook",
-	  "Signs FILE (- is standard input) with the endpoint's first secret "
-	  "and\n"
-	  "posts it to --url, else to responder.public_url, else straight to "
-	  "the\n"
-	  "FastCGI socket. Exit code 0 for an answer of 2xx, 1 for another, "
-	  "69\n"
-	  "when there was none.\n",
-	  CMD_JSON | CMD_URL | CMD_ID, 2, 2, ctl_send },
-	{ "try", "ROUTE FILE", "what would this route send?",
-	  "Runs a route on a job's data in FILE (- is standard input): "
-	  "fetches\n"
-	  "and maps, then prints the request it would push, and sends none.\n",
-	  CMD_JSON, 2, 2, ctl_try },
-};
-const size_t cmd_n_verbs = sizeof cmd_verbs / sizeof cmd_verbs[0];
+#include "conf/nearest.h"
 
 struct option_row {
 	int letter; /* above 255: it has only a long name */
 	const char *name;
 	const char *arg; /* NULL: none */
 	unsigned bit;    /* 0: for all verbs */
+	size_t offset;   /* in struct cmd_line: a bool, or a text with arg */
 	const char *help;
 };
 
-enum { /* long names only */
-       LETTER_JSON = 256,
-       LETTER_QUEUE,
-       LETTER_ALL,
-       LETTER_TABLE,
-       LETTER_URL,
-       LETTER_ID,
-};
+enum { LETTER_LONG = 256 }; /* long names only; plus the row */
+
+#define FIELD(member) offsetof(struct cmd_line, member)
+#define NO_FIELD ((size_t)-1) /* take_option() knows */
 
 static const struct option_row option_rows[] = {
-	{ LETTER_JSON, "json", NULL, CMD_JSON, "answer in JSON" },
-	{ LETTER_QUEUE, "queue", "NAME", CMD_QUEUE,
+	{ 0, "json", NULL, CMD_JSON, FIELD(is_json), "answer in JSON" },
+	{ 0, "queue", "NAME", CMD_QUEUE, FIELD(queue),
 	  "this queue (default: those of the configuration)" },
-	{ 'n', "number", "N", CMD_NUMBER, "at most N jobs (default: 20)" },
-	{ LETTER_ALL, "all", NULL, CMD_ALL, "every failed job" },
-	{ LETTER_TABLE, "table", NULL, CMD_TABLE,
+	{ 0, "state", "STATE,...", CMD_STATE, FIELD(state),
+	  "jobs in one of these states" },
+	{ 0, "name", "PATTERN", CMD_FILTER, FIELD(name),
+	  "jobs with such a name: crm-*" },
+	{ 0, "entity", "[FIELD=]ID", CMD_FILTER, FIELD(entity),
+	  "jobs of this object: 42, identity=42" },
+	{ 0, "error", "TEXT", CMD_FILTER, FIELD(error),
+	  "jobs whose reason has this text in it" },
+	{ 0, "older", "AGE", CMD_FILTER, FIELD(older),
+	  "jobs of at least this age: 30s, 5m, 2h, 3d" },
+	{ 0, "newer", "AGE", CMD_FILTER, FIELD(newer),
+	  "jobs that are not as old as this" },
+	{ 'n', "number", "N", CMD_NUMBER, NO_FIELD, "at most N jobs" },
+	{ 0, "limit", "N", CMD_NUMBER, NO_FIELD, "the same" },
+	{ 0, "all", NULL, CMD_ALL, FIELD(is_all), "every one of them" },
+	{ 0, "failed", NULL, CMD_FINISHED, FIELD(is_failed),
+	  "those that failed (the default)" },
+	{ 0, "completed", NULL, CMD_FINISHED, FIELD(is_completed),
+	  "those that completed" },
+	{ 0, "delayed", NULL, CMD_DELAYED, FIELD(with_delayed),
+	  "delayed jobs as well" },
+	{ 0, "children", NULL, CMD_CHILDREN, FIELD(with_children),
+	  "the children of a job as well" },
+	{ 0, "force", NULL, CMD_FORCE, FIELD(is_forced),
+	  "also while workers have jobs of it" },
+	{ 0, "repair", NULL, CMD_REPAIR, FIELD(is_repair),
+	  "put right what can be; asks, or takes --yes" },
+	{ 0, "yes", NULL, CMD_YES, FIELD(is_sure),
+	  "do it; without, only say what would be done" },
+	{ 0, "data", NULL, CMD_DATA, FIELD(with_data),
+	  "show what the jobs carry" },
+	{ 0, "since", "AGE", CMD_SINCE, FIELD(since),
+	  "begin with what happened then: 10m; 0: with all there is" },
+	{ 0, "table", NULL, CMD_TABLE, FIELD(is_table),
 	  "every option there is: type, default, reloadable" },
-	{ LETTER_URL, "url", "URL", CMD_URL,
+	{ 0, "url", "URL", CMD_URL, FIELD(url),
 	  "post to URL; the endpoint's path is added if it is not there" },
-	{ LETTER_ID, "id", "ID", CMD_ID,
+	{ 0, "id", "ID", CMD_ID, FIELD(id),
 	  "the delivery's id (default: a new one)" },
-	{ 'c', "config", "FILE", 0, "another configuration file" },
-	{ 'o', "option", "OPTION=VALUE", 0, "set one option, above the file" },
-	{ 'h', "help", NULL, 0, "this text; after a verb, the verb's own" },
-	{ 'V', "version", NULL, 0, "the version" },
+	{ 'c', "config", "FILE", 0, FIELD(conf_path),
+	  "another configuration file" },
+	{ 'o', "option", "OPTION=VALUE", 0, NO_FIELD,
+	  "set one option, above the file" },
+	{ 'h', "help", NULL, 0, FIELD(wants_help),
+	  "this text; after a verb, the verb's own" },
+	{ 'V', "version", NULL, 0, FIELD(wants_version), "the version" },
 };
 #define N_OPTION_ROWS (sizeof option_rows / sizeof option_rows[0])
+#define ROW_BIT(i) (UINT64_C(1) << (i)) /* there are fewer than 64 */
+
+static int
+row_letter(size_t i)
+{
+	return option_rows[i].letter ? option_rows[i].letter
+				     : LETTER_LONG + (int)i;
+}
 
 static const struct cmd_verb *
 verb_find(const char *name)
@@ -109,11 +97,24 @@ verb_find(const char *name)
 	return NULL;
 }
 
+static void
+say_unknown_verb(const char *word, char *why, size_t why_size)
+{
+	struct nearest nearest = { .word = word };
+	for (size_t i = 0; i < cmd_n_verbs; i++)
+		nearest_offer(&nearest, cmd_verbs[i].name);
+	if (nearest.best)
+		snprintf(why, why_size, "unknown verb %s; \"%s\" is one", word,
+			 nearest.best);
+	else
+		snprintf(why, why_size, "unknown verb %s", word);
+}
+
 static const struct option_row *
 option_find(int letter)
 {
 	for (size_t i = 0; i < N_OPTION_ROWS; i++)
-		if (option_rows[i].letter == letter)
+		if (row_letter(i) == letter)
 			return &option_rows[i];
 	return NULL;
 }
@@ -155,52 +156,58 @@ take_number(struct cmd_line *line, const char *text, char *why, size_t why_size)
 }
 
 static enum hs_err
-take_option(struct cmd_line *line, int letter, char *value, char *why,
-	    size_t why_size)
+take_option(struct cmd_line *line, const struct option_row *row, char *value,
+	    char *why, size_t why_size)
 {
-	switch (letter) {
-	case LETTER_JSON:
-		line->is_json = true;
-		return HS_OK;
-	case LETTER_QUEUE:
-		line->queue = value;
-		return HS_OK;
-	case LETTER_ALL:
-		line->is_all = true;
-		return HS_OK;
-	case LETTER_TABLE:
-		line->is_table = true;
-		return HS_OK;
-	case LETTER_URL:
-		line->url = value;
-		return HS_OK;
-	case LETTER_ID:
-		line->id = value;
-		return HS_OK;
-	case 'n':
+	char *place = (char *)line + row->offset;
+
+	if (row->bit == CMD_NUMBER)
 		return take_number(line, value, why, why_size);
-	case 'c':
-		line->conf_path = value;
-		return HS_OK;
-	case 'o':
+	if (row->letter == 'o')
 		return take_flag(line, value, why, why_size);
-	case 'h':
-		line->wants_help = true;
-		return HS_OK;
-	default:
-		line->wants_version = true;
-		return HS_OK;
+	if (row->arg)
+		*(const char **)(void *)place = value;
+	else
+		*(bool *)place = true;
+	return HS_OK;
+}
+
+/* Ids, or all, or a filter: what is meant must be said, and only once. */
+static enum hs_err
+check_choice(const struct cmd_line *line, char *why, size_t why_size)
+{
+	const struct cmd_verb *verb = line->verb;
+	bool takes_all = (verb->options & CMD_ALL) != 0;
+	bool conditions = line->state || line->name || line->entity ||
+			  line->error || line->older || line->newer;
+
+	if (line->n_args > 0 && (line->is_all || conditions)) {
+		snprintf(why, why_size, "%s takes ids, or %sfilters, not both",
+			 verb->name, takes_all ? "--all, or " : "");
+		return HS_INVALID;
 	}
+	if (line->n_args > 0 && line->number > 0) {
+		snprintf(why, why_size,
+			 "-n goes with --all and filters, not with ids");
+		return HS_INVALID;
+	}
+	if (line->n_args == 0 && !line->is_all && !conditions) {
+		snprintf(why, why_size,
+			 "say which jobs: ids, %sor a filter such as --name",
+			 takes_all ? "--all, " : "");
+		return HS_INVALID;
+	}
+	return HS_OK;
 }
 
 static enum hs_err
-check_verb(const struct cmd_line *line, unsigned given, char *why,
+check_verb(const struct cmd_line *line, uint64_t given, char *why,
 	   size_t why_size)
 {
 	const struct cmd_verb *verb = line->verb;
 	for (size_t i = 0; i < N_OPTION_ROWS; i++) {
 		unsigned bit = option_rows[i].bit;
-		if (!(given & bit) || (verb->options & bit))
+		if (!(given & ROW_BIT(i)) || !bit || (verb->options & bit))
 			continue;
 		snprintf(why, why_size, "%s does not take --%s", verb->name,
 			 option_rows[i].name);
@@ -216,10 +223,8 @@ check_verb(const struct cmd_line *line, unsigned given, char *why,
 				 verb->args);
 		return HS_INVALID;
 	}
-	if ((verb->options & CMD_ALL) && line->is_all == (line->n_args > 0)) {
-		snprintf(why, why_size, "%s takes ids, or --all", verb->name);
-		return HS_INVALID;
-	}
+	if (verb->options & CMD_CHOICE)
+		return check_choice(line, why, why_size);
 	return HS_OK;
 }
 
@@ -232,8 +237,8 @@ fill_getopt(struct option *longs, char *shorts)
 		longs[i].name = row->name;
 		longs[i].has_arg = row->arg ? required_argument : no_argument;
 		longs[i].flag = NULL;
-		longs[i].val = row->letter;
-		if (row->letter > 255)
+		longs[i].val = row_letter(i);
+		if (!row->letter)
 			continue;
 		*shorts++ = (char)row->letter;
 		if (row->arg)
@@ -249,10 +254,9 @@ cmd_parse(int argc, char **argv, struct cmd_line *line, char *why,
 {
 	struct option longs[N_OPTION_ROWS + 1];
 	char shorts[2 * N_OPTION_ROWS + 2];
-	unsigned given = 0;
+	uint64_t given = 0; /* rows */
 
 	memset(line, 0, sizeof *line);
-	line->number = 20; /* fits a terminal */
 	why[0] = '\0';
 	fill_getopt(longs, shorts);
 	optind = 0; /* glibc: start anew */
@@ -275,9 +279,9 @@ cmd_parse(int argc, char **argv, struct cmd_line *line, char *why,
 					 word);
 			return HS_INVALID;
 		}
-		given |= option_find(letter)->bit;
-		enum hs_err err =
-			take_option(line, letter, optarg, why, why_size);
+		const struct option_row *row = option_find(letter);
+		given |= ROW_BIT(row - option_rows);
+		enum hs_err err = take_option(line, row, optarg, why, why_size);
 		if (err != HS_OK)
 			return err;
 	}
@@ -289,7 +293,7 @@ cmd_parse(int argc, char **argv, struct cmd_line *line, char *why,
 	}
 	line->verb = verb_find(argv[optind]);
 	if (!line->verb) {
-		snprintf(why, why_size, "unknown verb %s", argv[optind]);
+		say_unknown_verb(argv[optind], why, why_size);
 		return HS_INVALID;
 	}
 	line->args = argv + optind + 1;
@@ -318,7 +322,7 @@ help_options(FILE *out, unsigned bits)
 		char left[64];
 		if (row->bit ? !(row->bit & bits) : bits && row->letter == 'V')
 			continue;
-		if (row->letter < 256)
+		if (row->letter)
 			snprintf(left, sizeof left, "-%c, --%s%s%s",
 				 row->letter, row->name, row->arg ? " " : "",
 				 row->arg ? row->arg : "");
@@ -341,6 +345,9 @@ cmd_help(FILE *out, const struct cmd_verb *verb)
 	fprintf(out, "\nLooks after hooksync's queues and settings.\n\n");
 	for (size_t i = 0; i < cmd_n_verbs; i++) {
 		char left[64];
+		if (i == 0 || cmd_verbs[i].group != cmd_verbs[i - 1].group)
+			fprintf(out, "%s%s:\n", i > 0 ? "\n" : "",
+				cmd_verbs[i].group);
 		snprintf(left, sizeof left, "%s %s", cmd_verbs[i].name,
 			 cmd_verbs[i].args);
 		fprintf(out, "  %-27s %s\n", left, cmd_verbs[i].summary);

@@ -88,3 +88,19 @@ ctl_queues(const struct cmd_line *line, const struct conf *conf,
 			names[n++] = conf->endpoints[i]->queue;
 	return names;
 }
+
+bool
+ctl_is_one_queue(const char **queues)
+{
+	struct buf names;
+
+	if (!queues[1])
+		return true;
+	buf_init(&names, BOUNDS_REASON_BYTES);
+	for (size_t i = 0; queues[i]; i++)
+		buf_notef(&names, "%s%s", i > 0 ? ", " : "", queues[i]);
+	ctl_complain("there are several queues (%s): say which with --queue",
+		     buf_text(&names));
+	buf_fini(&names);
+	return false;
+}

@@ -11,11 +11,13 @@
 #include "conf/conf.h"
 #include "ctl/cmd.h"
 
-/* Exit codes: sysexits, and 1 for "nothing matched", so that a script can tell
- * empty from broken. */
+/* Exit codes: sysexits, 1 for "nothing matched", so that a script can tell
+ * empty from broken, 2 for what was only said and not done, and the shell's
+ * for Ctrl-C. */
 enum ctl_exit {
 	CTL_OK = 0,
 	CTL_NO_MATCH = 1,
+	CTL_UNCONFIRMED = 2,
 	CTL_USAGE = 64,
 	CTL_DATA = 65,
 	CTL_NO_INPUT = 66,
@@ -24,6 +26,7 @@ enum ctl_exit {
 	CTL_OS = 71,
 	CTL_IO = 74,
 	CTL_CONFIG = 78,
+	CTL_INTERRUPTED = 130,
 };
 
 int ctl_check(const struct cmd_line *line);
@@ -31,7 +34,20 @@ int ctl_config(const struct cmd_line *line);
 int ctl_stats(const struct cmd_line *line);
 int ctl_jobs(const struct cmd_line *line);
 int ctl_job(const struct cmd_line *line);
+int ctl_logs(const struct cmd_line *line);
+int ctl_events(const struct cmd_line *line);
+int ctl_workers(const struct cmd_line *line);
 int ctl_retry(const struct cmd_line *line);
+int ctl_promote(const struct cmd_line *line);
+int ctl_delay(const struct cmd_line *line);
+int ctl_priority(const struct cmd_line *line);
+int ctl_pause(const struct cmd_line *line);
+int ctl_resume(const struct cmd_line *line);
+int ctl_remove(const struct cmd_line *line);
+int ctl_clean(const struct cmd_line *line);
+int ctl_drain(const struct cmd_line *line);
+int ctl_obliterate(const struct cmd_line *line);
+int ctl_doctor(const struct cmd_line *line);
 int ctl_send(const struct cmd_line *line);
 int ctl_try(const struct cmd_line *line);
 
@@ -52,5 +68,9 @@ enum ctl_which {
  * NULL after a complaint when --queue is no queue's name. */
 const char **ctl_queues(const struct cmd_line *line, const struct conf *conf,
 			enum ctl_which which);
+
+/* For verbs that destroy: one queue, by name if there are several. False after
+ * a complaint. */
+bool ctl_is_one_queue(const char **queues);
 
 #endif

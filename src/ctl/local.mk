@@ -3,18 +3,33 @@
 
 noinst_LIBRARIES += src/ctl/libctl.a
 src_ctl_libctl_a_SOURCES = \
+	%D%/act.c %D%/act.h \
+	%D%/ask.c %D%/ask.h \
 	%D%/cmd.c %D%/cmd.h \
 	%D%/ctl.c %D%/ctl.h \
 	%D%/ctl_check.c \
+	%D%/ctl_doctor.c \
 	%D%/ctl_job.c \
+	%D%/ctl_jobs.c \
+	%D%/ctl_logs.c \
+	%D%/ctl_pause.c \
 	%D%/ctl_queue.c \
+	%D%/ctl_remove.c \
+	%D%/ctl_requeue.c \
 	%D%/ctl_send.c \
+	%D%/ctl_sweep.c \
 	%D%/ctl_try.c \
+	%D%/ctl_workers.c \
 	%D%/fcgi_client.c %D%/fcgi_client.h \
+	%D%/filter.c %D%/filter.h \
+	%D%/preview.c %D%/preview.h \
 	%D%/progress.c %D%/progress.h \
 	%D%/session.c %D%/session.h \
 	%D%/show.c %D%/show.h \
-	%D%/sibling.c %D%/sibling.h
+	%D%/sibling.c %D%/sibling.h \
+	%D%/verbs.c \
+	%D%/view.c %D%/view.h \
+	%D%/walk.c %D%/walk.h
 
 bin_PROGRAMS += hooksync
 hooksync_SOURCES = %D%/hooksync.c

@@ -11,6 +11,7 @@
  */
 #include "ctl/session.h"
 
+#include <signal.h>
 #include <stdlib.h>
 
 #include <event2/event.h>
@@ -31,7 +32,11 @@ struct session {
 	struct rconn *conn;
 	struct queue **queues; /* NULL-terminated once there is one */
 	size_t n_queues;
+	struct rconn **others; /* session_connection() */
+	size_t n_others;
 	size_t n_pending;
+	struct event *signals[2];
+	bool is_interrupted;
 	bool is_spoilt;
 };
 
@@ -49,6 +54,18 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
 	(void)fd;
 	(void)what;
 	(void)ctx; /* only ends a turn, so that deadlines are looked at */
+}
+
+static void
+on_signal(evutil_socket_t number, short what, void *ctx)
+{
+	struct session *session = ctx;
+	(void)number;
+	(void)what;
+	session->is_interrupted = true;
+	/* who asks twice does not want to wait for our answer */
+	for (size_t i = 0; i < 2; i++)
+		event_del(session->signals[i]);
 }
 
 static bool
@@ -84,18 +101,13 @@ complain_away(const struct session *session)
 		     "force");
 }
 
-struct session *
-session_open(const struct conf *conf)
+static struct rconn *
+connection_new(struct session *session, const char *label, rconn_state_fn fn,
+	       void *ctx)
 {
-	struct session *session = xcalloc(1, sizeof *session);
-	const struct conf_redis *redis = &conf->redis;
-	struct topo_address address = {
-		.unix_path = redis->unix_path,
-		.host = redis->host,
-		.port = (int)redis->port,
-	};
+	const struct conf_redis *redis = &session->conf->redis;
 	struct rconn_settings settings = {
-		.label = "redis",
+		.label = label,
 		.username = redis->username,
 		.password = redis->password ? buf_text(&redis->password->value)
 					    : NULL,
@@ -105,6 +117,18 @@ session_open(const struct conf *conf)
 		.is_quiet = true,
 		.retry_max_ms = 200, /* a person is waiting */
 		.scripts = queue_scripts,
+	};
+	return rconn_new(session->base, session->topo, &settings, fn, ctx);
+}
+
+struct session *
+session_open(const struct conf *conf)
+{
+	struct session *session = xcalloc(1, sizeof *session);
+	struct topo_address address = {
+		.unix_path = conf->redis.unix_path,
+		.host = conf->redis.host,
+		.port = (int)conf->redis.port,
 	};
 	const struct timeval tick = { .tv_usec = 20 * 1000 };
 
@@ -117,10 +141,11 @@ session_open(const struct conf *conf)
 	if (!session->tick || event_add(session->tick, &tick) < 0)
 		log_fatal(CTL_OS, "the event loop could not be made");
 	session->topo = topo_static_new(&address);
-	session->conn = rconn_new(session->base, session->topo, &settings,
-				  on_state, session);
-	if (session_connect(session))
+	session->conn = connection_new(session, "redis", on_state, session);
+	if (session_connect(session)) {
+		event_del(session->tick);
 		return session;
+	}
 	complain_away(session);
 	session_close(session);
 	return NULL;
@@ -131,7 +156,13 @@ session_close(struct session *session)
 {
 	if (!session)
 		return;
+	for (size_t i = 0; i < session->n_others; i++)
+		rconn_free(session->others[i]);
+	free(session->others);
 	rconn_free(session->conn);
+	for (size_t i = 0; i < 2; i++)
+		if (session->signals[i])
+			event_free(session->signals[i]);
 	for (size_t i = 0; i < session->n_queues; i++)
 		queue_free(session->queues[i]);
 	free(session->queues);
@@ -183,6 +214,54 @@ session_wait(struct session *session)
 		if (event_base_loop(session->base, EVLOOP_ONCE) < 0)
 			log_fatal(CTL_INTERNAL, "the event loop has failed");
 	return session->is_spoilt ? CTL_UNAVAILABLE : CTL_OK;
+}
+
+void
+session_catch_interrupt(struct session *session)
+{
+	static const int numbers[2] = { SIGINT, SIGTERM };
+
+	for (size_t i = 0; i < 2; i++) {
+		session->signals[i] = evsignal_new(session->base, numbers[i],
+						   on_signal, session);
+		if (!session->signals[i] ||
+		    event_add(session->signals[i], NULL) < 0)
+			log_fatal(CTL_OS, "signals cannot be caught");
+	}
+}
+
+bool
+session_is_interrupted(const struct session *session)
+{
+	return session->is_interrupted;
+}
+
+struct rconn *
+session_connection(struct session *session, const char *label,
+		   rconn_state_fn fn, void *ctx)
+{
+	struct rconn *conn = connection_new(session, label, fn, ctx);
+	session->others = xreallocarray(session->others, session->n_others + 1,
+					sizeof *session->others);
+	session->others[session->n_others++] = conn;
+	return conn;
+}
+
+void
+session_turn(struct session *session, int64_t at_most_ms)
+{
+	const struct timeval tick = clock_timeval(at_most_ms);
+
+	if (event_add(session->tick, &tick) < 0 ||
+	    event_base_loop(session->base, EVLOOP_ONCE) < 0)
+		log_fatal(CTL_INTERNAL, "the event loop has failed");
+	event_del(session->tick);
+}
+
+const char *
+session_address(const struct session *session)
+{
+	return topo_text(session->topo);
 }
 
 int

@@ -33,6 +33,20 @@ void session_end(struct session *session, enum hs_err err, const char *text);
  * call went wrong. */
 int session_wait(struct session *session) HS_MUST_CHECK;
 
+/* From now on Ctrl-C, and a request to end, are only noted, so that a verb can
+ * say how far it came; a second one ends it at once. */
+void session_catch_interrupt(struct session *session);
+bool session_is_interrupted(const struct session *session);
+
+/* Another connection with the same settings, for what blocks; rconn_start() it.
+ * Belongs to the session. label: as rconn_settings. */
+struct rconn *session_connection(struct session *session, const char *label,
+				 rconn_state_fn fn, void *ctx);
+/* One turn of the loop: waits for something to happen, at most so long. */
+void session_turn(struct session *session, int64_t at_most_ms);
+/* Where Redis is, for people. */
+const char *session_address(const struct session *session);
+
 /* A verb's whole visit: the configuration, the queues it works on
  * (NULL-terminated names), the connection; then `run`, whose exit code it
  * returns, as it does that of what went wrong before. */

@@ -325,6 +325,10 @@ struct show_table {
 	char ***rows;
 	size_t n_rows;
 	size_t n_alloc;
+	/* once the head is printed */
+	size_t *shown; /* place to column; NULL: not yet */
+	size_t *widths;
+	size_t n_shown;
 };
 
 /* What is left of a column on a very narrow terminal. */
@@ -348,17 +352,26 @@ show_table_new(const struct show_column *columns, size_t n_columns)
 	return table;
 }
 
-void
-show_table_free(struct show_table *table)
+static void
+forget_rows(struct show_table *table)
 {
-	if (!table)
-		return;
 	for (size_t i = 0; i < table->n_rows; i++) {
 		for (size_t k = 0; k < table->n_columns; k++)
 			free(table->rows[i][k]);
 		free(table->rows[i]);
 	}
+	table->n_rows = 0;
+}
+
+void
+show_table_free(struct show_table *table)
+{
+	if (!table)
+		return;
+	forget_rows(table);
 	free(table->rows);
+	free(table->shown);
+	free(table->widths);
 	free(table);
 }
 
@@ -394,16 +407,19 @@ column_is_hidden(const struct show_table *table, size_t column)
 	return true;
 }
 
-/* The width of each column, and how many are shown. Hidden ones are counted
- * out by moving the others up: `shown` maps place to column. */
-static size_t
-fit(const struct show_table *table, size_t *shown, size_t *widths, size_t width)
+/* The columns that are shown, and how wide; hidden ones are counted out by
+ * moving the others up: `shown` maps place to column. More rows may have what
+ * these have not: then none is hidden, and the last takes what is left. */
+static void
+fit(struct show_table *table, size_t width, bool has_more)
 {
+	size_t *shown = xcalloc(table->n_columns, sizeof *shown);
+	size_t *widths = xcalloc(table->n_columns, sizeof *widths);
 	size_t total = 0;
 	size_t n = 0;
 
 	for (size_t k = 0; k < table->n_columns; k++) {
-		if (column_is_hidden(table, k))
+		if (!has_more && column_is_hidden(table, k))
 			continue;
 		widths[n] = show_width(table->columns[k].head);
 		for (size_t i = 0; i < table->n_rows; i++) {
@@ -423,7 +439,11 @@ fit(const struct show_table *table, size_t *shown, size_t *widths, size_t width)
 		widths[k] -= cut;
 		total -= cut;
 	}
-	return n;
+	if (has_more && total < width)
+		widths[n - 1] += width - total;
+	table->shown = shown;
+	table->widths = widths;
+	table->n_shown = n;
 }
 
 static void
@@ -441,38 +461,55 @@ put_cut(FILE *out, const char *text, size_t width)
 static void
 put_cell(FILE *out, const char *text, size_t width, bool is_right, bool is_last)
 {
-	size_t cell = show_width(text);
-
-	if (cell > width) {
-		put_cut(out, text, width);
-		return;
-	}
-	int pad = (int)(width - cell);
+	int pad = (int)(width - show_width(text));
 	if (is_right)
 		fprintf(out, "%*s%s", pad, "", text);
 	else
 		fprintf(out, "%s%*s", text, is_last ? 0 : pad, "");
 }
 
-void
-show_table_print(const struct show_table *table, FILE *out, size_t width)
+static void
+put_row(const struct show_table *table, FILE *out, size_t width, size_t row,
+	bool is_head)
 {
-	size_t *widths = xcalloc(table->n_columns, sizeof *widths);
-	size_t *shown = xcalloc(table->n_columns, sizeof *shown);
-	size_t n = fit(table, shown, widths, width);
-
-	for (size_t i = 0; i <= table->n_rows; i++) {
-		for (size_t k = 0; k < n; k++) {
-			const struct show_column *column =
-				&table->columns[shown[k]];
-			fputs(k > 0 ? "  " : "", out);
-			put_cell(out,
-				 i > 0 ? cell_text(table, i - 1, shown[k])
-				       : column->head,
-				 widths[k], column->is_right, k + 1 == n);
-		}
-		fputc('\n', out);
+	for (size_t k = 0; k < table->n_shown; k++) {
+		const struct show_column *column =
+			&table->columns[table->shown[k]];
+		const char *text =
+			is_head ? column->head
+				: cell_text(table, row, table->shown[k]);
+		fputs(k > 0 ? "  " : "", out);
+		if (show_width(text) <= table->widths[k])
+			put_cell(out, text, table->widths[k], column->is_right,
+				 k + 1 == table->n_shown);
+		else if (width > 0 && column->may_shrink)
+			put_cut(out, text, table->widths[k]);
+		else
+			fputs(text, out);
 	}
-	free(shown);
-	free(widths);
+	fputc('\n', out);
+}
+
+static void
+put_rows(struct show_table *table, FILE *out, size_t width, bool has_more)
+{
+	if (!table->shown) {
+		fit(table, width, has_more);
+		put_row(table, out, width, 0, true);
+	}
+	for (size_t i = 0; i < table->n_rows; i++)
+		put_row(table, out, width, i, false);
+	forget_rows(table);
+}
+
+void
+show_table_flush(struct show_table *table, FILE *out, size_t width)
+{
+	put_rows(table, out, width, true);
+}
+
+void
+show_table_print(struct show_table *table, FILE *out, size_t width)
+{
+	put_rows(table, out, width, false);
 }

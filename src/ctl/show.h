@@ -58,6 +58,11 @@ void show_table_free(struct show_table *table);
 /* Keeps the cells (malloc'ed, already escaped; NULL shows as "-"). */
 void show_table_add(struct show_table *table, char **cells);
 /* width 0: no limit. */
-void show_table_print(const struct show_table *table, FILE *out, size_t width);
+void show_table_print(struct show_table *table, FILE *out, size_t width);
+/* The rows so far, more will follow: they are forgotten, and the columns stay
+ * as wide as these made them. Of later rows, texts that may shrink are cut
+ * where there is a limit; others stick out. show_table_print() prints the
+ * rest. */
+void show_table_flush(struct show_table *table, FILE *out, size_t width);
 
 #endif

@@ -57,7 +57,7 @@ test_verb_and_args(void **state)
 	assert_string_equal(line.verb->name, "jobs");
 	assert_int_equal(line.n_args, 1);
 	assert_string_equal(line.args[0], "failed");
-	assert_int_equal(line.number, 20);
+	assert_int_equal(line.number, 0); /* each verb has its own */
 	assert_null(line.conf_path);
 	assert_false(line.is_json);
 
@@ -106,8 +106,23 @@ test_wrong_lines(void **state)
 	assert_wrong("job", "job takes: ID");
 	assert_wrong("job a b", "job takes: ID");
 	assert_wrong("stats x", "stats takes no argument");
-	assert_wrong("retry", "retry takes ids, or --all");
-	assert_wrong("retry --all a", "retry takes ids, or --all");
+	assert_wrong("job -- -x --", "job takes: ID");
+	assert_wrong("retyr a", "unknown verb retyr; \"retry\" is one");
+	assert_wrong("retry",
+		     "say which jobs: ids, --all, or a filter such as --name");
+	assert_wrong("retry --all a",
+		     "retry takes ids, or --all, or filters, not both");
+	assert_wrong("retry a --older 5m",
+		     "retry takes ids, or --all, or filters, not both");
+	assert_wrong("retry a -n 5",
+		     "-n goes with --all and filters, not with ids");
+	assert_wrong("retry -n 5",
+		     "say which jobs: ids, --all, or a filter such as --name");
+	assert_wrong("retry --failed",
+		     "say which jobs: ids, --all, or a filter such as --name");
+	assert_wrong("stats --older 5m", "stats does not take --older");
+	assert_wrong("stats --limit 5", "stats does not take --limit");
+	assert_wrong("jobs --yes failed", "jobs does not take --yes");
 	assert_wrong("stats --url http://x", "stats does not take --url");
 	assert_wrong("check --all", "check does not take --all");
 	assert_wrong("stats --dance", "unknown option --dance");
@@ -124,7 +139,7 @@ static void
 test_numbers(void **state)
 {
 	static const char *const bad[] = {
-		"0", "-1", "1x", "", "100001", "0x1", "99999999999999999999"
+		"0", "-1", "1x", "", "1000000001", "0x1", "99999999999999999999"
 	};
 	struct cmd_line line;
 	char words[64];
@@ -138,6 +153,35 @@ test_numbers(void **state)
 	}
 	assert_int_equal(parse("jobs failed -n100000", &line, why), HS_OK);
 	assert_int_equal(line.number, 100000);
+	assert_int_equal(parse("jobs failed --limit 7", &line, why), HS_OK);
+	assert_int_equal(line.number, 7);
+}
+
+static void
+test_filters(void **state)
+{
+	struct cmd_line line;
+	char why[256];
+	(void)state;
+
+	assert_int_equal(parse("jobs --state failed,delayed --name crm-* "
+			       "--entity identity=42 --error timeout --older "
+			       "2h --newer=3d --data --all",
+			       &line, why),
+			 HS_OK);
+	assert_string_equal(line.state, "failed,delayed");
+	assert_string_equal(line.name, "crm-*");
+	assert_string_equal(line.entity, "identity=42");
+	assert_string_equal(line.error, "timeout");
+	assert_string_equal(line.older, "2h");
+	assert_string_equal(line.newer, "3d");
+	assert_true(line.with_data);
+	assert_true(line.is_all);
+	assert_int_equal(line.n_args, 0);
+	assert_int_equal(parse("retry --completed --name x", &line, why),
+			 HS_OK);
+	assert_true(line.is_completed);
+	assert_false(line.is_failed);
 }
 
 static void
@@ -222,6 +266,7 @@ main(void)
 		cmocka_unit_test(test_options_anywhere),
 		cmocka_unit_test(test_wrong_lines),
 		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_filters),
 		cmocka_unit_test(test_too_many_flags),
 		cmocka_unit_test(test_help_wins),
 		cmocka_unit_test(test_help_names_all),
