@@ -2,8 +2,8 @@
 // parents, whole flows; then batches of anything against one job at a time.
 
 import assert from 'node:assert/strict';
-import { FlowProducer, QUEUE, START, stories, TOKEN } from './both.mjs';
-import { Job, rawItem } from './raw.mjs';
+import { FlowProducer, Job, QUEUE, START, stories, TOKEN } from './both.mjs';
+import { rawItem } from './raw.mjs';
 import { PREFIX } from './stage.mjs';
 
 const PARENTS = 'parents';

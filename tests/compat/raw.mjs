@@ -1,10 +1,6 @@
 // raw: a job as BullMQ's own classes prepare it, as an item of the peer's `add`:
 // its options as they are stored, with every key they have.
 
-import { LEVEL } from './both.mjs';
-
-export const { Job } = await import(LEVEL === 5 ? 'bullmq5' : 'bullmq');
-
 const SHORT = {
 	deduplication: 'de', debounce: 'de', failParentOnFailure: 'fpof',
 	continueParentOnFailure: 'cpof', ignoreDependencyOnFailure: 'idof',

@@ -150,7 +150,7 @@ local function add_to_queue(q, j)
 	local ok, code = pcall(add_or_undo, q, j.id, add_new, q, j)
 	if not ok then
 		redis.pcall('DEL', dedup_key(q, j.dedup.id))
-		error(code)
+		error(code, 0)
 	end
 	return code
 end
@@ -162,7 +162,7 @@ local function add(i)
 		j.waits_for.has_lost_child = true
 	end
 	if not ok then
-		error(code)
+		error(code, 0)
 	end
 	return code, code < 0 and '' or j.id
 end

@@ -23,7 +23,7 @@ local function add_or_undo(q, id, step, ...)
 	local ok, result = pcall(step, ...)
 	if not ok then
 		add_undo(q, id)
-		error(result)
+		error(result, 0)
 	end
 	return result
 end
