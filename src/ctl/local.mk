@@ -9,6 +9,7 @@ src_ctl_libctl_a_SOURCES = \
 	%D%/ctl.c %D%/ctl.h \
 	%D%/ctl_check.c \
 	%D%/ctl_doctor.c \
+	%D%/ctl_events.c \
 	%D%/ctl_job.c \
 	%D%/ctl_jobs.c \
 	%D%/ctl_logs.c \

@@ -152,13 +152,21 @@ session_open(const struct conf *conf)
 }
 
 void
+session_close_connections(struct session *session)
+{
+	for (size_t i = 0; i < session->n_others; i++)
+		rconn_free(session->others[i]);
+	free(session->others);
+	session->others = NULL;
+	session->n_others = 0;
+}
+
+void
 session_close(struct session *session)
 {
 	if (!session)
 		return;
-	for (size_t i = 0; i < session->n_others; i++)
-		rconn_free(session->others[i]);
-	free(session->others);
+	session_close_connections(session);
 	rconn_free(session->conn);
 	for (size_t i = 0; i < 2; i++)
 		if (session->signals[i])

@@ -42,6 +42,8 @@ bool session_is_interrupted(const struct session *session);
  * Belongs to the session. label: as rconn_settings. */
 struct rconn *session_connection(struct session *session, const char *label,
 				 rconn_state_fn fn, void *ctx);
+/* Ends all of those; what is under way on them is answered before it returns. */
+void session_close_connections(struct session *session);
 /* One turn of the loop: waits for something to happen, at most so long. */
 void session_turn(struct session *session, int64_t at_most_ms);
 /* Where Redis is, for people. */

@@ -343,6 +343,22 @@ show_width(const char *text)
 	return n;
 }
 
+void
+show_cut(FILE *out, const char *text, size_t width)
+{
+	if (width == 0 || show_width(text) <= width) {
+		fputs(text, out);
+		return;
+	}
+	for (size_t n = 0; *text; text++) {
+		n += ((unsigned char)*text & 0xc0) != 0x80;
+		if (n == width)
+			break;
+		fputc(*text, out);
+	}
+	fputs(ELLIPSIS, out);
+}
+
 struct show_table *
 show_table_new(const struct show_column *columns, size_t n_columns)
 {
@@ -447,18 +463,6 @@ fit(struct show_table *table, size_t width, bool has_more)
 }
 
 static void
-put_cut(FILE *out, const char *text, size_t width)
-{
-	for (size_t n = 0; *text; text++) {
-		n += ((unsigned char)*text & 0xc0) != 0x80;
-		if (n == width)
-			break;
-		fputc(*text, out);
-	}
-	fputs(ELLIPSIS, out);
-}
-
-static void
 put_cell(FILE *out, const char *text, size_t width, bool is_right, bool is_last)
 {
 	int pad = (int)(width - show_width(text));
@@ -483,7 +487,7 @@ put_row(const struct show_table *table, FILE *out, size_t width, size_t row,
 			put_cell(out, text, table->widths[k], column->is_right,
 				 k + 1 == table->n_shown);
 		else if (width > 0 && column->may_shrink)
-			put_cut(out, text, table->widths[k]);
+			show_cut(out, text, table->widths[k]);
 		else
 			fputs(text, out);
 	}

@@ -45,6 +45,10 @@ size_t show_terminal_width(void);
  * count as one. */
 size_t show_width(const char *text);
 
+/* Text that is escaped already, with an ellipsis where it is longer than width
+ * characters; 0: no limit. */
+void show_cut(FILE *out, const char *text, size_t width);
+
 struct show_column {
 	const char *head;
 	bool is_right;   /* numbers */

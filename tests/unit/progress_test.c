@@ -52,7 +52,7 @@ test_more_than_all(void **state)
 {
 	(void)state;
 	assert_bar(30, 20, 9000, 50,
-		   "retrying  [###############] 100%  20 of 20");
+		   "retrying  [#######################] 100%  20 of 20");
 }
 
 static void
