@@ -15,6 +15,12 @@ const { optsEncodeMap } = await import(`${build}/utils/index.js`);
 const ADD_BATCH = 256; // BOUNDS_ADD_BATCH
 const ADD_BATCH_CHARS = 1024 * 1024; // BOUNDS_ADD_BATCH_BYTES is four times it
 
+const STEP = 1000; // SWEEP_MAX, REQUEUE_MAX
+const CLEAN_STEP = 10000; // SWEEP_CLEAN_MAX
+
+const STATES = new Set(['waiting', 'wait', 'active', 'paused', 'prioritized',
+	'completed', 'failed', 'delayed', 'waiting-children']);
+
 // Nothing of these reaches the datastore, or it is the connection itself.
 const NEUTRAL = new Set(['constructor', 'waitUntilReady', 'close', 'disconnect',
 	'setName', 'forQueue', 'toKey', 'parseNodeKey', 'clientName',
@@ -38,6 +44,12 @@ function commandLink() {
 	if (!commands || commands.isClosed)
 		commands = new Link(process.env.QUEUE_SOCKET);
 	return commands;
+}
+
+function good(answer) {
+	if (answer.err !== 'ok')
+		throw new Error(answer.text || answer.err);
+	return answer;
 }
 
 // Options as they are stored.
@@ -155,15 +167,23 @@ class Backend {
 			prefix: qualifiedName.slice(0, -name.length - 1) };
 	}
 
-	async ask(op, request, link) {
+	// The answer, whatever it is.
+	async tell(op, request, link) {
 		const { status } = await this.inner.client;
 		if (status === 'end')
 			throw closed();
-		const answer = await (link ?? commandLink()).ask({ op, ...this.where,
+		return await (link ?? commandLink()).ask({ op, ...this.where,
 			now: Date.now(), ...request });
-		if (answer.err !== 'ok')
-			throw new Error(answer.text || answer.err);
-		return answer;
+	}
+
+	async ask(op, request, link) {
+		return good(await this.tell(op, request, link));
+	}
+
+	// What we have no word for.
+	fall(name, ...args) {
+		count('fell', name);
+		return this.inner[name](...args);
 	}
 
 	// ---- adding ----
@@ -329,6 +349,238 @@ class Backend {
 		});
 		return ids;
 	}
+
+	// ---- by hand ----
+
+	// A number, or the error a negative one stands for.
+	async number(op, request, command, state) {
+		const { number } = await this.ask(op, request);
+		if (number < 0)
+			throw finishedErrors({ code: number, jobId: request.id,
+				parentKey: request.parentKey, command, state });
+		return number;
+	}
+
+	async pause(isPaused) {
+		await this.number(isPaused ? 'pause' : 'resume', {}, 'pause');
+	}
+
+	async promote(id) {
+		await this.number('promote', { id }, 'promote', 'delayed');
+	}
+
+	async retryFinishedJob(job, state, options = {}) {
+		await this.number('retry', { id: job.id, from: state, ...options },
+			'reprocessJob', state);
+	}
+
+	retryFinishedJobs(from = 'failed', count = 1000, before = Date.now()) {
+		return this.number('retryAll', { from, before,
+			count: Math.min(count, STEP) }, 'moveJobsToWait');
+	}
+
+	promoteJobs(count = 1000) {
+		return this.number('promoteAll', { count: Math.min(count, STEP) },
+			'moveJobsToWait');
+	}
+
+	async drain(delayed) {
+		while (await this.number('drain', { delayed }, 'drain') >= STEP)
+			;
+	}
+
+	async cleanJobsByState(state, before, limit = 0) {
+		const removed = [];
+		let skip = 0;
+		let step;
+		let seen;
+		do {
+			step = limit > 0 ? Math.min(CLEAN_STEP, limit - removed.length)
+				: CLEAN_STEP;
+			const answer = await this.ask('clean',
+				{ state, before, skip, limit: step });
+			({ seen } = answer);
+			skip += seen - answer.ids.length;
+			removed.push(...answer.ids);
+		} while (seen >= step && (limit <= 0 || removed.length < limit));
+		return removed;
+	}
+
+	async obliterate({ force, count }) {
+		const { number } = await this.ask('obliterate', { force,
+			count: Math.min(count, CLEAN_STEP) });
+		if (number < 0)
+			throw new Error(`Cannot obliterate ${number === -1
+				? 'non-paused queue' : 'queue with active jobs'}`);
+		return number;
+	}
+
+	remove(id, children) {
+		return this.number('remove', { id, children }, 'removeJob');
+	}
+
+	async removeUnprocessedChildren(id) {
+		await this.number('removeChildren', { id },
+			'removeUnprocessedChildren');
+	}
+
+	async removeChildDependency(id, parentKey) {
+		return await this.number('leaveParent', { id, parentKey },
+			'removeChildDependency') === 1;
+	}
+
+	removeDeduplicationKey(dedupId, id) {
+		return this.number('freeDedup', { dedupId, id },
+			'removeDeduplicationKey');
+	}
+
+	deleteDeduplicationKey(dedupId) {
+		return this.number('freeDedup', { dedupId },
+			'deleteDeduplicationKey');
+	}
+
+	async updateData(job, data) {
+		await this.number('data', { id: job.id,
+			data: JSON.stringify(data) }, 'updateData');
+	}
+
+	async updateProgress(id, progress) {
+		await this.number('progress', { id,
+			progress: JSON.stringify(progress) }, 'updateProgress');
+	}
+
+	addLog(id, row, keep = 0) {
+		return this.number('log', { id, row: String(row), keep }, 'addLog');
+	}
+
+	async clearLogs(id, keep = 0) {
+		await this.number('clearLog', { id, keep }, 'clearLogs');
+	}
+
+	async getJobLogs(id, start, end, asc) {
+		const [first, last] = asc ? [start, end] : [-(end + 1), -(start + 1)];
+		const { rows, total } = await this.ask('readLog',
+			{ id, first, last });
+		return { logs: asc ? rows : rows.reverse(), count: total };
+	}
+
+	async changeDelay(id, delay) {
+		await this.number('delay', { id, delay }, 'changeDelay', 'delayed');
+	}
+
+	async changePriority(id, priority = 0, lifo = false) {
+		await this.number('priority', { id, priority, lifo },
+			'changePriority');
+	}
+
+	async setRateLimit(ms) {
+		await this.number('rateLimit', { for: ms }, 'setRateLimit');
+	}
+
+	removeRateLimitKey() {
+		return this.number('removeRateLimit', {}, 'removeRateLimitKey');
+	}
+
+	async getRateLimitTtl(max = 0) {
+		const { number } = await this.ask('limitTtl', { max });
+		return number;
+	}
+
+	// ---- looking ----
+
+	async getState(id) {
+		const { state } = await this.ask('state', { id });
+		return ['wait', 'paused'].includes(state) ? 'waiting' : state;
+	}
+
+	async isJobInState(state, id) {
+		if (!STATES.has(state))
+			throw new Error(`Unknown job state: ${state}`);
+		const found = await this.ask('state', { id });
+		return found.state === state || (state === 'waiting' &&
+			['wait', 'paused'].includes(found.state));
+	}
+
+	async isFinished(id, wantsValue = false) {
+		const { end, value } = await this.ask('end', { id });
+		if (!wantsValue)
+			return end;
+		if (end < 0)
+			return [end, `Missing key for job ${this.inner.toKey(id)}. `
+				+ 'isFinished'];
+		return end > 0 ? [end, value] : [end];
+	}
+
+	async getJobData(id) {
+		const answer = await this.tell('get', { id });
+		if (answer.err === 'not found')
+			return undefined;
+		return jobJson(good(answer).job);
+	}
+
+	async isMaxed() {
+		const { maxed } = await this.ask('settings');
+		return maxed;
+	}
+
+	async getCounts(types, delayedBefore) {
+		if (delayedBefore !== undefined)
+			return this.fall('getCounts', types, delayedBefore);
+		const { counts: found } = await this.ask('count');
+		return types.map((type) =>
+			found[type === 'waiting' ? 'wait' : type] ?? 0);
+	}
+
+	async getCountsPerPriority(priorities) {
+		const { counts: found } = await this.ask('priorities',
+			{ priorities });
+		return found.map(({ n }) => n);
+	}
+
+	async getDeduplicationJobId(dedupId) {
+		const { id } = await this.ask('dedupOwner', { dedupId });
+		return id ?? null;
+	}
+
+	// ---- the queue's settings; others than these are BullMQ's own ----
+
+	async setQueueMeta(values) {
+		const names = Object.keys(values).join();
+		if (names === 'concurrency')
+			return this.number('concurrency', values, 'setQueueMeta');
+		if (names === 'max,duration')
+			return this.number('limit', values, 'setQueueMeta');
+		return this.fall('setQueueMeta', values);
+	}
+
+	async removeQueueMetaFields(names) {
+		if (names.join() === 'concurrency')
+			return this.number('concurrency', {}, 'removeQueueMetaFields');
+		if (names.join() === 'max,duration')
+			return this.number('limit', {}, 'removeQueueMetaFields');
+		return this.fall('removeQueueMetaFields', names);
+	}
+
+	async hasQueueMetaField(name) {
+		if (name !== 'paused')
+			return this.fall('hasQueueMetaField', name);
+		const { paused } = await this.ask('settings');
+		return paused;
+	}
+
+	async getQueueMetaField(name) {
+		const [value] = await this.getQueueMetaFields([name]);
+		return value;
+	}
+
+	async getQueueMetaFields(names) {
+		const found = await this.ask('settings');
+		const isSet = (name) => (name === 'concurrency'
+			? found.concurrency >= 0 : found[name]);
+		return names.map((name) => (isSet(name) ? String(found[name]) : null));
+	}
+
+	// ---- waiting ----
 
 	async waitForJob(seconds) {
 		this.blocking ??= new Link(process.env.QUEUE_SOCKET);
