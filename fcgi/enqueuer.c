@@ -12,6 +12,11 @@
  * same job. rconn has a deadline of its own for each call, after which it
  * closes the connection; it is the same time, and so never frees a job here
  * much later than the job's own.
+ *
+ * A responder that has just started is connecting while the requests that
+ * waited in its socket come in: they wait for that first connection, as long as
+ * their deadline lets them. Later a Redis that is not there is known to be
+ * away, and nobody waits.
  */
 #include "fcgi/enqueuer.h"
 
@@ -69,6 +74,7 @@ struct enqueuer {
 	struct event *flush;
 	struct event *deadline;
 	struct log_storm storm;
+	bool is_starting; /* the first connection is neither made nor refused */
 };
 
 /* ---- answers ---- */
@@ -233,6 +239,8 @@ on_flush(evutil_socket_t fd, short what, void *ctx)
 	struct enqueuer *enqueuer = ctx;
 	(void)fd;
 	(void)what;
+	if (enqueuer->is_starting)
+		return; /* on_redis comes back to it */
 	for (size_t i = 0; i < enqueuer->n_lanes; i++) {
 		struct lane *lane = &enqueuer->lanes[i];
 		while (!list_is_empty(&lane->parked) &&
@@ -248,12 +256,25 @@ on_redis(void *ctx, struct rconn *conn, bool is_up)
 {
 	struct enqueuer *enqueuer = ctx;
 	(void)conn;
+	enqueuer->is_starting = false;
 	for (size_t i = 0; i < enqueuer->n_lanes; i++) {
 		if (is_up)
 			queue_announce(enqueuer->lanes[i].queue);
 		else
 			answer_waiting(&enqueuer->lanes[i], HS_UNAVAILABLE);
 	}
+	want_flush(enqueuer);
+}
+
+/* Is there a connection, or about to be the first? */
+static bool
+may_store(struct enqueuer *enqueuer)
+{
+	if (rconn_is_up(enqueuer->conn))
+		return true;
+	if (rconn_state(enqueuer->conn) == RCONN_DOWN)
+		enqueuer->is_starting = false;
+	return enqueuer->is_starting;
 }
 
 /* ---- public ---- */
@@ -341,6 +362,7 @@ enqueuer_free(struct enqueuer *enqueuer)
 void
 enqueuer_start(struct enqueuer *enqueuer)
 {
+	enqueuer->is_starting = true;
 	rconn_start(enqueuer->conn);
 }
 
@@ -364,7 +386,7 @@ enqueuer_park(struct enqueuer *enqueuer, const struct enqueuer_job *job,
 	size_t len = job->data->len;
 	enum hs_err err = HS_OK;
 	log_assert(lane != NULL);
-	if (!rconn_is_up(enqueuer->conn))
+	if (!may_store(enqueuer))
 		err = HS_UNAVAILABLE;
 	else if (enqueuer->n_parked >= BOUNDS_PARKED ||
 		 len > BOUNDS_PARKED_BYTES - enqueuer->bytes)

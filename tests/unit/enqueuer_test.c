@@ -38,7 +38,8 @@ static size_t n_calls;
 static enum hs_err add_verdict;
 static rconn_state_fn state_fn;
 static void *state_ctx;
-static bool is_up;
+static enum rconn_state link_state;
+static bool is_slow; /* rconn_start only begins to connect */
 static unsigned n_announced;
 
 const struct script *const queue_scripts[] = { NULL };
@@ -104,7 +105,11 @@ rconn_free(struct rconn *conn)
 void
 rconn_start(struct rconn *conn)
 {
-	is_up = true;
+	if (is_slow) {
+		link_state = RCONN_LOGIN;
+		return;
+	}
+	link_state = RCONN_UP;
 	state_fn(state_ctx, conn, true);
 }
 
@@ -112,7 +117,14 @@ bool
 rconn_is_up(const struct rconn *conn)
 {
 	(void)conn;
-	return is_up;
+	return link_state == RCONN_UP;
+}
+
+enum rconn_state
+rconn_state(const struct rconn *conn)
+{
+	(void)conn;
+	return link_state;
 }
 
 struct queue *
@@ -251,7 +263,8 @@ setup(void **state)
 	n_calls = 0;
 	n_announced = 0;
 	add_verdict = HS_OK;
-	is_up = false;
+	link_state = RCONN_DOWN;
+	is_slow = false;
 	enqueuer = enqueuer_new(base, conf);
 	return 0;
 }
@@ -293,6 +306,50 @@ test_down(void **state)
 	enqueuer_start(enqueuer);
 	assert_true(enqueuer_is_up(enqueuer));
 	assert_int_equal(n_announced, 2); /* each queue once */
+}
+
+/* What waited in the socket while we started waits for the first connection. */
+static void
+test_starting(void **state)
+{
+	struct ask early;
+	struct ask late;
+	(void)state;
+	conf->redis.enqueue_timeout_ms = 60000;
+	is_slow = true;
+	enqueuer_start(enqueuer);
+	park(&early, "e");
+	turn();
+	assert_int_equal(n_calls, 0);
+	link_state = RCONN_UP;
+	state_fn(state_ctx, NULL, true);
+	turn();
+	assert_int_equal(n_calls, 1);
+	reply_to(&calls[0], HS_OK, ADD_NEW);
+	assert_answer(&early, HS_OK, ADD_NEW);
+	/* from now on a Redis that is away is known to be */
+	link_state = RCONN_LOGIN;
+	state_fn(state_ctx, NULL, false);
+	assert_int_equal(park_bytes(&late, "a", "l", 1), HS_UNAVAILABLE);
+}
+
+static void
+test_start_without_redis(void **state)
+{
+	struct ask early;
+	struct ask late;
+	(void)state;
+	is_slow = true;
+	enqueuer_start(enqueuer);
+	park(&early, "e");
+	link_state = RCONN_DOWN; /* refused */
+	assert_int_equal(park_bytes(&late, "a", "l", 1), HS_UNAVAILABLE);
+	link_state = RCONN_LOGIN; /* the second try */
+	assert_int_equal(park_bytes(&late, "a", "l", 1), HS_UNAVAILABLE);
+	while (early.n_answers == 0)
+		event_base_loop(base, EVLOOP_ONCE);
+	assert_true(early.err == HS_TIMEOUT || early.err == HS_UNAVAILABLE);
+	assert_int_equal(n_calls, 0);
 }
 
 static void
@@ -456,7 +513,7 @@ test_lost(void **state)
 		turn();
 	}
 	park(&waiting, "w");
-	is_up = false;
+	link_state = RCONN_DOWN;
 	state_fn(state_ctx, NULL, false);
 	assert_answer(&waiting, HS_UNAVAILABLE, ADD_NEW);
 	lose_all();
@@ -529,6 +586,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_down),
+		TEST(test_starting),
+		TEST(test_start_without_redis),
 		TEST(test_one_turn_is_one_batch),
 		TEST(test_gathers_while_in_flight),
 		TEST(test_ceilings),
