@@ -189,7 +189,7 @@ class Backend {
 	// ---- adding ----
 
 	// Adds in as few calls as fit; [result, id] each.
-	async add(items) {
+	async add(items, where) {
 		const added = [];
 		for (let i = 0; i < items.length;) {
 			const batch = [];
@@ -200,7 +200,7 @@ class Backend {
 			} while (i < items.length && batch.length < ADD_BATCH &&
 				n < ADD_BATCH_CHARS);
 			const { results, ids } = await this.ask('add',
-				{ items: batch });
+				{ ...where, items: batch });
 			added.push(...results.map((result, at) => [result, ids[at]]));
 		}
 		return added;
@@ -219,13 +219,15 @@ class Backend {
 			idOf(one, entries[i].parentKeyOpts?.parentKey));
 	}
 
+	// A flow is of no queue; its entries are.
 	async addFlow(entries) {
+		const [{ prefix: aPrefix, queueName: aQueue }] = entries;
 		const added = await this.add(entries.map(
 			({ jobData, jobId, parentKeyOpts, prefix, queueName }) => ({
 				...itemOf(jobData, jobId, parentKeyOpts),
 				base: `${prefix}:${queueName}`,
 				flow: true,
-			})));
+			})), { prefix: aPrefix, queue: aQueue });
 		return added.map(([result, id]) =>
 			[null, Number(result) < 0 ? Number(result) : id]);
 	}
@@ -255,7 +257,9 @@ class Backend {
 		if (code < 0)
 			throw finishedErrors({ code, jobId: item.id, command,
 				state: 'active' });
-		return { code, limited, next: next ? taken(next) : [] };
+		const isNothing = !next || (next.jobs.length === 0 && !next.limited &&
+			!next.due && !next.busy);
+		return { code, limited, next: isNothing ? [] : taken(next) };
 	}
 
 	async moveToFinished(job, item, fetchNext) {
@@ -296,7 +300,7 @@ class Backend {
 			delay,
 			...(fields && stackOf(fields)),
 		}, 'moveToDelayed', options.fetchNext);
-		return next;
+		return next[0] ? next : [];
 	}
 
 	async retryJob(id, lifo, token = '0', options = {}) {
