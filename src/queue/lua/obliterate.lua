@@ -56,13 +56,18 @@ end
 if not is_forced and remove_n('LLEN', q.active) > 0 then
 	return HAS_ACTIVE
 end
+-- version 5 begins where the jobs of a paused queue are
+local first, second = 'wait', 'paused'
+if queue_is_v5(q) then
+	first, second = second, first
+end
 local steps = {
 	{ obliterate_list, 'active' },
 	{ obliterate_scored, 'delayed', remove_quietly },
 	{ obliterate_scored, 'repeat', remove_scheduler },
 	{ obliterate_scored, 'completed', remove_quietly },
-	{ obliterate_list, 'wait' },
-	{ obliterate_list, 'paused' },
+	{ obliterate_list, first },
+	{ obliterate_list, second },
 	{ obliterate_scored, 'prioritized', remove_quietly },
 	{ obliterate_scored, 'failed', remove_quietly },
 }
