@@ -301,6 +301,7 @@ add_lane(struct enqueuer *enqueuer, const char *queue)
 	lane->queue = queue_new(enqueuer->conn, conf->queue.prefix, queue,
 				conf->redis.enqueue_timeout_ms,
 				conf->queue.max_events);
+	lane->queue->level = (enum queue_level)conf->queue.bullmq_level;
 	list_init(&lane->parked);
 }
 

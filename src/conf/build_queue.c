@@ -37,6 +37,7 @@ take_keep(struct build *build, const char *group, struct conf_keep *keep)
 void
 build_queue(struct build *build)
 {
+	static const int levels[] = { 0, 5, 6 }; /* of the table's choices */
 	struct conf_queue *queue = &build->conf->queue;
 	queue->name = build_text(build, "queue", "name");
 	queue->prefix = build_text(build, "queue", "prefix");
@@ -46,6 +47,11 @@ build_queue(struct build *build)
 				      : CONF_BACKOFF_EXPONENTIAL;
 	queue->backoff_delay_ms = build_number(build, "queue.backoff", "delay");
 	queue->max_events = build_number(build, "queue", "max_events");
+	queue->bullmq_level =
+		levels[build_number(build, "queue", "bullmq_level")];
+	queue->limit_max = build_number(build, "queue.limit", "max");
+	queue->limit_ms = build_number(build, "queue.limit", "duration");
+	queue->metrics_points = build_number(build, "queue", "metrics");
 	take_keep(build, "queue.keep_completed", &queue->keep_completed);
 	take_keep(build, "queue.keep_failed", &queue->keep_failed);
 
@@ -185,6 +191,7 @@ build_worker(struct build *build)
 	worker->drain_delay_ms = build_number(build, "worker", "drain_delay");
 	worker->shutdown_grace_ms =
 		build_number(build, "worker", "shutdown_grace");
+	worker->force_pro = build_number(build, "worker", "force_pro") != 0;
 	worker->name = build_text(build, "worker", "name");
 
 	if (worker->stats_interval_ms > 0 &&

@@ -57,6 +57,10 @@ struct conf_queue {
 	struct conf_keep keep_completed;
 	struct conf_keep keep_failed;
 	int64_t max_events; /* 10000: BullMQ's own default for the events stream */
+	int64_t bullmq_level; /* 0: auto, 5, 6 (queue/queue.h) */
+	int64_t limit_max;    /* jobs of this worker in limit_ms; 0: no limit */
+	int64_t limit_ms;
+	int64_t metrics_points; /* 0: finished jobs are not counted */
 };
 
 struct conf_service {
@@ -87,8 +91,9 @@ struct conf_worker {
 	int64_t max_stalled_count;   /* 1 */
 	int64_t drain_delay_ms;      /* 5s: longest wait on the marker */
 	int64_t shutdown_grace_ms;   /* work under way may end within */
-	char *name;                  /* NULL: hooksync-<host>-<pid> */
-	char **queues; /* to work on; NULL-terminated, never empty */
+	bool force_pro; /* also queues of BullMQ's closed edition */
+	char *name;     /* NULL: hooksync-<host>-<pid> */
+	char **queues;  /* to work on; NULL-terminated, never empty */
 };
 
 struct conf {

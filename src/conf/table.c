@@ -77,6 +77,16 @@ const struct option option_table[] = {
 	/* 10000: BullMQ's own; all programs of a queue should say the same */
 	{ "queue.max_events", OPTION_INTEGER, "10000", 0, COUNT_MAX,
 	  .example = "10000" },
+	{ "queue.bullmq_level", OPTION_ENUM, "auto", .choices = "auto 5 6",
+	  .example = "auto" },
+	/* 0: none; a limit of one worker of a fleet would bind nobody else */
+	{ "queue.limit.max", OPTION_INTEGER, "0", 0, COUNT_MAX,
+	  .example = "10" },
+	{ "queue.limit.duration", OPTION_DURATION, "1s", 1, HOURS(24),
+	  .example = "1s" },
+	/* at most two weeks of minutes: BullMQ's own longest */
+	{ "queue.metrics", OPTION_INTEGER, "0", 0, 20160,
+	  .example = "20160" },
 
 	/* --- services --- */
 	{ "services.*.url", OPTION_TEXT, NULL, RELOADABLE,
@@ -188,6 +198,7 @@ const struct option option_table[] = {
 	/* 30s: one request's whole timeout; systemd kills after 90 s */
 	{ "worker.shutdown_grace", OPTION_DURATION, "30s", 0, MINUTES(10),
 	  RELOADABLE, .example = "30s" },
+	{ "worker.force_pro", OPTION_BOOL, "false", .example = "false" },
 	{ "worker.name", OPTION_TEXT, NULL, .example = "hooksync-eu-1" },
 	{ "worker.queues", OPTION_TEXTS, NULL, .example = "sync" },
 

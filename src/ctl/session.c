@@ -187,6 +187,7 @@ session_queue(struct session *session, const char *name)
 	struct queue *queue = queue_new(session->conn, conf->queue.prefix, name,
 					conf->redis.command_timeout_ms,
 					conf->queue.max_events);
+	queue->level = (enum queue_level)conf->queue.bullmq_level;
 	session->queues = xreallocarray(session->queues, session->n_queues + 1,
 					sizeof *session->queues);
 	session->queues[session->n_queues++] = queue;

@@ -284,6 +284,11 @@ loads_example(void **state)
 	assert_int_equal(conf->queue.keep_failed.age_s, 14 * 86400);
 	assert_int_equal(conf->queue.keep_failed.count, -1);
 	assert_int_equal(conf->queue.max_events, 10000);
+	assert_int_equal(conf->queue.bullmq_level, 0);
+	assert_int_equal(conf->queue.limit_max, 0);
+	assert_int_equal(conf->queue.limit_ms, 1000);
+	assert_int_equal(conf->queue.metrics_points, 0);
+	assert_false(conf->worker.force_pro);
 
 	const struct conf_service *crm = conf_service_find(conf, "crm");
 	assert_string_equal(crm->url, "https://crm.example.com/api/v1");
@@ -326,6 +331,28 @@ loads_example(void **state)
 	conf_unref(conf);
 	assert_int_equal(conf->worker.concurrency, 100);
 	conf_unref(conf);
+}
+
+static void
+loads_how_the_queue_is_shared(void **state)
+{
+	(void)state;
+	put_conf("queue = { bullmq_level = \"5\"; metrics = 60;\n"
+		 "  limit = { max = 30; duration = \"1m\"; }; };\n"
+		 "worker = { force_pro = true; };\n");
+	struct conf *conf = load();
+	assert_int_equal(conf->queue.bullmq_level, 5);
+	assert_int_equal(conf->queue.metrics_points, 60);
+	assert_int_equal(conf->queue.limit_max, 30);
+	assert_int_equal(conf->queue.limit_ms, 60000);
+	assert_true(conf->worker.force_pro);
+	conf_unref(conf);
+	put_conf("queue = { bullmq_level = \"6\"; };\n");
+	conf = load();
+	assert_int_equal(conf->queue.bullmq_level, 6);
+	conf_unref(conf);
+	put_conf("queue = { bullmq_level = \"4\"; };\n");
+	assert_error("hooksync.conf:1: queue.bullmq_level: ");
 }
 
 static void
@@ -1269,6 +1296,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(loads_example),
+		CASE(loads_how_the_queue_is_shared),
 		CASE(loads_nothing),
 		CASE(needs_the_main_file),
 		CASE(later_wins),
