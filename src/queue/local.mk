@@ -13,12 +13,15 @@ queue_lua = %D%/lua/add.lua %D%/lua/count.lua %D%/lua/extend.lua \
 	%D%/lua/priorities.lua %D%/lua/promote.lua %D%/lua/read_log.lua \
 	%D%/lua/remove.lua %D%/lua/remove_children.lua \
 	%D%/lua/resume.lua %D%/lua/retry_all.lua %D%/lua/settings.lua \
+	%D%/lua/schedule_advance.lua %D%/lua/schedule_list.lua \
+	%D%/lua/schedule_remove.lua %D%/lua/schedule_upsert.lua \
 	%D%/lua/state.lua \
 	%D%/lua/retry.lua %D%/lua/stalled.lua %D%/lua/take.lua
 queue_lua_include = %D%/lua/include/add.lua %D%/lua/include/dedup.lua \
 	%D%/lua/include/job.lua %D%/lua/include/parent.lua \
 	%D%/lua/include/doctor.lua %D%/lua/include/queue.lua %D%/lua/include/ready.lua \
-	%D%/lua/include/remove.lua %D%/lua/include/state.lua \
+	%D%/lua/include/remove.lua %D%/lua/include/schedule.lua \
+	%D%/lua/include/state.lua \
 	%D%/lua/include/take.lua
 
 libhooksync_a_SOURCES += \
@@ -37,6 +40,7 @@ libhooksync_a_SOURCES += \
 	%D%/keys.c %D%/keys.h \
 	%D%/queue.c %D%/queue.h \
 	%D%/requeue.c %D%/requeue.h \
+	%D%/schedule.c %D%/schedule.h \
 	%D%/scripts.h \
 	%D%/server.c %D%/server.h \
 	%D%/sweep.c %D%/sweep.h \

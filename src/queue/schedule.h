@@ -31,33 +31,25 @@ struct schedule_item { /* all borrowed */
 	struct schedule_repeat repeat;
 };
 
-/* job_id and delay_ms: the job to come. CODE_SLOT_TAKEN, CODE_SLOTS_BUSY:
- * nothing changed. */
+/* job_id and delay_ms: the job to come; of advance, len 0 for none. Upsert:
+ * CODE_SLOT_TAKEN, CODE_SLOTS_BUSY; advance: CODE_MISSING when the record is
+ * gone, or is that of version 5's repeatable jobs, which are not continued. */
 typedef void (*schedule_fn)(void *ctx, enum hs_err err, const char *text,
 			    enum code code, struct span job_id,
 			    int64_t delay_ms);
 /* Makes a scheduler, or changes one. HS_NOT_FOUND: it is over before it began
- * (limit, end, a pattern that never matches); HS_INVALID: why says what is
- * wrong. Both: fn is never called. */
+ * (limit, end, a pattern that never matches); HS_INVALID, HS_DENIED (the zone):
+ * why says what is wrong. fn is never called then. */
 enum hs_err schedule_upsert(struct queue *queue,
 			    const struct schedule_item *item, int64_t now_ms,
 			    schedule_fn fn, void *ctx,
 			    const char **why) HS_MUST_CHECK;
 
-/* What a job in hand means to its scheduler. */
-enum schedule_tick {
-	SCHEDULE_NONE,   /* not a scheduler's job */
-	SCHEDULE_TICK,   /* it is: advance, then run it */
-	SCHEDULE_LEGACY, /* of version 5's repeatable jobs, perhaps: advance
-			    says so by HS_NOT_FOUND when it is */
-};
-enum schedule_tick schedule_tick_of(const struct job *job);
-
-/* Adds the job that follows this one, which was just taken and does not run
- * yet. job_id of len 0: there is none to follow, because the scheduler is over,
- * gone or changed, or somebody has added it already. HS_INVALID: the job does
- * not say when (why); HS_NOT_FOUND: its time zone is unknown here (why).
- * fn's err HS_NOT_FOUND: version 5's repeatable job, not continued. */
+/* Adds the job that follows this one of a scheduler (job->scheduler), which was
+ * just taken and does not run yet. None follows when the job is not the
+ * scheduler's current one, or somebody has added the next already. fn is never
+ * called with HS_NOT_FOUND: the scheduler is over (limit, end); HS_INVALID: the
+ * job does not say when (why); HS_DENIED: its zone is unknown here (why). */
 enum hs_err schedule_advance(struct queue *queue, const struct job *job,
 			     int64_t now_ms, schedule_fn fn, void *ctx,
 			     const char **why) HS_MUST_CHECK;
