@@ -1,20 +1,27 @@
 /*
- * ctl_queue: whole queues: how many jobs are in which state.
+ * ctl_queue: whole queues: how many jobs are in which state, and what keeps
+ * workers from taking them.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/bounds.h"
 #include "base/clock.h"
+#include "base/num.h"
 #include "queue/admin.h"
+#include "queue/control.h"
 #include "ctl/ctl.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
+#include "ctl/view.h"
 
 struct stats {
 	struct session *session;
 	const char *queue;
 	struct admin_counts counts;
+	struct control_settings settings;
+	int64_t limited_ms; /* nothing may be taken for so long; 0: it may */
 };
 
 static void
@@ -25,6 +32,76 @@ on_counts(void *ctx, enum hs_err err, const char *text,
 	if (err == HS_OK)
 		stats->counts = *counts;
 	session_end(stats->session, err, text);
+}
+
+static void
+on_settings(void *ctx, enum hs_err err, const char *text,
+	    const struct control_settings *settings)
+{
+	struct stats *stats = ctx;
+	if (err == HS_OK)
+		stats->settings = *settings;
+	session_end(stats->session, err, text);
+}
+
+static void
+on_limited(void *ctx, enum hs_err err, const char *text, int64_t n)
+{
+	struct stats *stats = ctx;
+	if (err == HS_OK && n > 0)
+		stats->limited_ms = n;
+	session_end(stats->session, err, text);
+}
+
+static void
+print_settings_json(const struct stats *stats)
+{
+	const struct control_settings *settings = &stats->settings;
+
+	if (settings->concurrency > 0)
+		printf("\"concurrency\":%" PRId64 ",", settings->concurrency);
+	else
+		fputs("\"concurrency\":null,", stdout);
+	if (settings->max > 0)
+		printf("\"limit\":{\"max\":%" PRId64 ",\"duration_ms\":%" PRId64
+		       "},",
+		       settings->max, settings->duration_ms);
+	else
+		fputs("\"limit\":null,", stdout);
+	printf("\"limited_for_ms\":%" PRId64 ",", stats->limited_ms);
+	view_json_text("version",
+		       *settings->version ? settings->version : NULL);
+}
+
+/* What binds all workers of the fleet; nothing for most queues. */
+static void
+print_settings(const struct stats *stats)
+{
+	const struct control_settings *settings = &stats->settings;
+	char time[32];
+	struct buf text;
+
+	buf_init(&text, BOUNDS_REASON_BYTES);
+	if (settings->concurrency > 0)
+		buf_notef(&text, "; at most %" PRId64 " active",
+			  settings->concurrency);
+	if (settings->max > 0) {
+		num_duration_text(settings->duration_ms, time, sizeof time);
+		buf_notef(&text, "; at most %" PRId64 " in %s", settings->max,
+			  time);
+	}
+	if (stats->limited_ms > 0) {
+		num_duration_text(stats->limited_ms, time, sizeof time);
+		buf_notef(&text, "; limited for another %s", time);
+	}
+	if (settings->is_pro)
+		buf_notef(&text, "; made by BullMQ Pro, whose keys are its "
+				 "own");
+	if (text.len > 0) {
+		show_text(stdout, span_text(stats->queue));
+		printf(": %s\n", buf_text(&text) + 2);
+	}
+	buf_fini(&text);
 }
 
 static void
@@ -42,6 +119,7 @@ stats_print_json(const struct stats *stats, size_t n, int64_t now_ms)
 			       job_state_text((enum job_state)k), counts->n[k]);
 		printf("},\"is_paused\":%s,",
 		       counts->is_paused ? "true" : "false");
+		print_settings_json(&stats[i]);
 		if (oldest_ms > 0)
 			printf("\"oldest_waiting_at_ms\":%" PRId64
 			       ",\"oldest_waiting_age_ms\":%" PRId64 "}",
@@ -120,6 +198,29 @@ stats_print(const struct stats *stats, size_t n, int64_t now_ms)
 	}
 	show_table_print(table, stdout, show_terminal_width());
 	show_table_free(table);
+	for (size_t i = 0; i < n; i++)
+		print_settings(&stats[i]);
+}
+
+/* All that is asked of one queue goes out together. */
+static void
+stats_start(struct stats *stats, struct session *session)
+{
+	struct queue *queue = session_queue(session, stats->queue);
+
+	stats->session = session;
+	session_begin(session);
+	enum hs_err err = admin_count(queue, on_counts, stats);
+	if (err != HS_OK)
+		session_end(session, err, NULL);
+	session_begin(session);
+	err = control_read(queue, on_settings, stats);
+	if (err != HS_OK)
+		session_end(session, err, NULL);
+	session_begin(session);
+	err = control_limit_ttl(queue, 0, on_limited, stats);
+	if (err != HS_OK)
+		session_end(session, err, NULL);
 }
 
 static int
@@ -132,13 +233,8 @@ stats_run(struct session *session, const char **queues,
 		n++;
 	struct stats *stats = xcalloc(n, sizeof *stats);
 	for (size_t i = 0; i < n; i++) {
-		stats[i].session = session;
 		stats[i].queue = queues[i];
-		session_begin(session);
-		enum hs_err err = admin_count(session_queue(session, queues[i]),
-					      on_counts, &stats[i]);
-		if (err != HS_OK)
-			session_end(session, err, NULL);
+		stats_start(&stats[i], session);
 	}
 	int code = session_wait(session);
 	if (code == CTL_OK && line->is_json)

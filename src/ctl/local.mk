@@ -58,5 +58,6 @@ endif
 check_PROGRAMS += tests/lib/json_at
 tests_lib_json_at_SOURCES = tests/lib/json_at.c
 tests_lib_json_at_LDADD = libhooksync.a $(HS_LIBS)
-TESTS += tests/it/ctl.sh
-EXTRA_DIST += tests/it/ctl.sh
+TESTS += tests/it/ctl.sh tests/it/ctl_jobs.sh tests/it/ctl_watch.sh
+EXTRA_DIST += tests/it/ctl.sh tests/it/ctl_jobs.sh tests/it/ctl_watch.sh \
+	tests/lib/stage_ctl.sh

@@ -3,44 +3,9 @@
 # queue holds jobs that a stranger wrote.
 # shellcheck source=tests/it/lib.sh
 . "${top_srcdir:-$(dirname "$0")/../..}/tests/it/lib.sh"
+# shellcheck source=tests/lib/stage_ctl.sh
+. "$top_srcdir/tests/lib/stage_ctl.sh"
 story redis-server
-
-# What a verb says goes to $stage/said, what it complains of to $stage/moaned.
-code_of() # VERB ARGUMENT...
-{
-	hooksync "$@" >"$stage/said" 2>"$stage/moaned" </dev/null
-	echo $?
-}
-
-ends_with() # CODE VERB ARGUMENT...
-{
-	ends_code=$1
-	shift
-	is "hooksync $* ends with $ends_code" "$(code_of "$@")" "$ends_code"
-}
-
-says() # TEXT
-{
-	check "it says: $1" grep -Fq -e "$1" "$stage/said"
-}
-
-moans() # TEXT
-{
-	check "it complains: $1" grep -Fq -e "$1" "$stage/moaned"
-}
-
-json_at() # [POINTER]
-{
-	"$top_builddir/tests/lib/json_at" "$@" <"$stage/said"
-}
-
-# No byte that a terminal acts upon: C0 but the newline, DEL, C1 as UTF-8.
-is_harmless()
-{
-	! LC_ALL=C grep -q "$(printf '[\001-\011\013-\037\177]')" \
-		"$stage/said" "$stage/moaned" &&
-		! LC_ALL=C grep -q "$(printf '\302[\200-\237]')" "$stage/said"
-}
 
 # A job hash as BullMQ leaves it, in a state's list or set.
 put_job() # ID STATE NAME DATA REASON
