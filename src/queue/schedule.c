@@ -203,6 +203,36 @@ part_fill(struct job_part *part, const struct doc *opts, struct doc *repeat,
 	return err;
 }
 
+/* From the options of the next job as another has made them. */
+static enum hs_err
+part_read(struct job_part *part, struct span job_opts)
+{
+	static const char *const late[] = { "jobId", "delay", NULL };
+	struct span text;
+	struct doc *opts = NULL;
+	struct doc *doc = doc_new_object();
+	enum hs_err err = doc_parse(job_opts, &opts);
+	if (err == HS_OK && doc_type_of(opts) != DOC_OBJECT)
+		err = HS_INVALID;
+	if (err == HS_OK)
+		err = copy_members(opts, doc, late);
+	if (err == HS_OK && doc_len(doc) == 0)
+		err = HS_INVALID;
+	if (doc_i64(doc_get(opts, "priority"), &part->priority) != HS_OK)
+		part->priority = 0;
+	part->is_lifo = doc_is_true(doc_get(opts, "lifo"));
+	if (err == HS_OK &&
+	    doc_text(doc_get(doc_get(opts, "de"), "id"), &text) == HS_OK)
+		err = buf_add_span(&part->dedup_id, text);
+	if (err == HS_OK)
+		err = doc_print(doc, false, &part->text);
+	if (err == HS_OK)
+		buf_cut(&part->text, part->text.len - 1);
+	doc_free(doc);
+	doc_free(opts);
+	return err;
+}
+
 static void
 put_part(struct call *call, const struct job_part *part)
 {
@@ -339,6 +369,20 @@ send_upsert(struct queue *queue, const struct schedule_item *item,
 }
 
 enum hs_err
+schedule_put(struct queue *queue, const struct schedule_item *item,
+	     struct span job_opts, int64_t next_ms, int64_t now_ms,
+	     schedule_fn fn, void *ctx)
+{
+	struct job_part part;
+	part_init(&part);
+	enum hs_err err = part_read(&part, job_opts);
+	if (err == HS_OK)
+		err = send_upsert(queue, item, now_ms, next_ms, &part, fn, ctx);
+	part_fini(&part);
+	return err;
+}
+
+enum hs_err
 schedule_upsert(struct queue *queue, const struct schedule_item *item,
 		int64_t now_ms, schedule_fn fn, void *ctx, const char **why)
 {
@@ -451,17 +495,17 @@ repeat_next(const struct doc *before, const struct schedule_repeat *repeat,
 }
 
 static enum hs_err
-send_advance(struct queue *queue, const struct job *job, int64_t now_ms,
-	     int64_t next_ms, int64_t every_ms, const struct job_part *part,
-	     schedule_fn fn, void *ctx)
+send_advance(struct queue *queue, struct span id, struct span taken,
+	     struct span data, int64_t now_ms, int64_t next_ms,
+	     int64_t every_ms, const struct job_part *part, schedule_fn fn,
+	     void *ctx)
 {
-	struct span id = span_text(job->scheduler);
 	struct call *call = call_new(queue, 11);
 	call_span(call, id);
 	call_i64(call, now_ms);
 	put_some_i64(call, next_ms);
-	call_span(call, job->id_bytes);
-	call_span(call, job->data);
+	call_span(call, taken);
+	call_span(call, data);
 	put_some_i64(call, every_ms);
 	put_part(call, part);
 	call_i64(call, is_legacy_shaped(id));
@@ -495,9 +539,25 @@ schedule_advance(struct queue *queue, const struct job *job, int64_t now_ms,
 			err = filled;
 	}
 	if (err == HS_OK)
-		err = send_advance(queue, job, now_ms, next_ms, repeat.every_ms,
-				   &part, fn, ctx);
+		err = send_advance(queue, span_text(job->scheduler),
+				   job->id_bytes, job->data, now_ms, next_ms,
+				   repeat.every_ms, &part, fn, ctx);
 	doc_free(opts);
+	part_fini(&part);
+	return err;
+}
+
+enum hs_err
+schedule_follow(struct queue *queue, struct span id, struct span taken,
+		struct span data, struct span job_opts, int64_t every_ms,
+		int64_t next_ms, int64_t now_ms, schedule_fn fn, void *ctx)
+{
+	struct job_part part;
+	part_init(&part);
+	enum hs_err err = part_read(&part, job_opts);
+	if (err == HS_OK)
+		err = send_advance(queue, id, taken, data, now_ms, next_ms,
+				   every_ms, &part, fn, ctx);
 	part_fini(&part);
 	return err;
 }

@@ -54,6 +54,18 @@ enum hs_err schedule_advance(struct queue *queue, const struct job *job,
 			     int64_t now_ms, schedule_fn fn, void *ctx,
 			     const char **why) HS_MUST_CHECK;
 
+/* The second halves of both, for callers who know the time (next_ms; 0: by the
+ * interval, decided in Redis) and all options of the job to come but its id and
+ * delay. Nothing but these options is looked at. */
+enum hs_err schedule_put(struct queue *queue, const struct schedule_item *item,
+			 struct span job_opts, int64_t next_ms, int64_t now_ms,
+			 schedule_fn fn, void *ctx) HS_MUST_CHECK;
+enum hs_err schedule_follow(struct queue *queue, struct span id,
+			    struct span taken, struct span data,
+			    struct span job_opts, int64_t every_ms,
+			    int64_t next_ms, int64_t now_ms, schedule_fn fn,
+			    void *ctx) HS_MUST_CHECK;
+
 /* n: 0 it was removed with its job to come, 1 there was none. */
 enum hs_err schedule_remove(struct queue *queue, struct span id,
 			    queue_number_fn fn, void *ctx) HS_MUST_CHECK;
