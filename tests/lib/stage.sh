@@ -236,6 +236,7 @@ stage_nginx_conf() # LISTEN
 		    location / {
 		      fastcgi_pass hooksync;
 		      fastcgi_keep_conn on;
+		      fastcgi_next_upstream error non_idempotent;
 		      fastcgi_read_timeout 10s;
 		      fastcgi_param QUERY_STRING       \$query_string;
 		      fastcgi_param REQUEST_METHOD     \$request_method;
