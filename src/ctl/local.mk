@@ -40,6 +40,7 @@ if HAVE_CMOCKA
 ctl_tests = \
 	tests/unit/cmd_test \
 	tests/unit/fcgi_client_test \
+	tests/unit/filter_test \
 	tests/unit/progress_test \
 	tests/unit/show_test
 check_PROGRAMS += $(ctl_tests)
@@ -49,6 +50,8 @@ tests_unit_cmd_test_SOURCES = tests/unit/cmd_test.c
 tests_unit_cmd_test_LDADD = $(ctl_test_libs)
 tests_unit_fcgi_client_test_SOURCES = tests/unit/fcgi_client_test.c
 tests_unit_fcgi_client_test_LDADD = $(ctl_test_libs)
+tests_unit_filter_test_SOURCES = tests/unit/filter_test.c
+tests_unit_filter_test_LDADD = $(ctl_test_libs)
 tests_unit_progress_test_SOURCES = tests/unit/progress_test.c
 tests_unit_progress_test_LDADD = $(ctl_test_libs)
 tests_unit_show_test_SOURCES = tests/unit/show_test.c
