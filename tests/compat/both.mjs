@@ -18,7 +18,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { rules } from './differences.mjs';
-import { differences, Keyspace } from './keyspace.mjs';
+import { differences, Keyspace, narrowed } from './keyspace.mjs';
 import { Peer, PREFIX, Server, until } from './stage.mjs';
 
 export const LEVEL = Number(process.env.LEVEL || 6);
@@ -102,8 +102,8 @@ export class Both {
 			.filter((each) => !explained(each, this));
 		if (found.length === 0)
 			return;
-		const show = (value) => inspect(value, { depth: 9 });
-		const text = found.map(({ key, left, right }) =>
+		const show = (value) => inspect(value, { depth: 9, breakLength: 100 });
+		const text = found.map(narrowed).map(({ key, left, right }) =>
 			`${key}\n  BullMQ: ${show(left)}\n  ours:   ${show(right)}`);
 		const err = new Error(
 			`${this.name}: after ${what}\n${text.join('\n')}`);

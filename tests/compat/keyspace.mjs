@@ -172,3 +172,21 @@ export function differences(left, right) {
 	}
 	return found.sort((a, b) => (a.key < b.key ? -1 : 1));
 }
+
+// For people: only those fields of a hash, and members of a sorted set, that
+// differ.
+export function narrowed({ key, left, right }) {
+	if (left?.type !== right?.type || !['hash', 'zset'].includes(left?.type))
+		return { key, left, right };
+	const one = {};
+	const other = {};
+	for (const name of new Set([...Object.keys(left.content),
+		...Object.keys(right.content)])) {
+		if (!isDeepStrictEqual(left.content[name], right.content[name])) {
+			one[name] = left.content[name];
+			other[name] = right.content[name];
+		}
+	}
+	return Object.keys(one).length > 0 ? { key, left: one, right: other } :
+		{ key, left, right };
+}
