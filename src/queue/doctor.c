@@ -70,7 +70,7 @@ enum phase {
 };
 
 struct suspect {
-	const char *what; /* "job", "lock", "de", "dn" */
+	const char *what; /* "orphan", "double", "lock", "de", "dn" */
 	char *id;
 	size_t id_len;
 };
@@ -404,7 +404,14 @@ on_judged(void *ctx, enum hs_err err, const struct reply *reply)
 	struct doctor *doctor = ctx;
 	if (!is_answered(doctor, err, reply))
 		return;
-	for (size_t i = 0; i + TROUBLE_FIELDS <= reply->n_items;
+	int64_t n_judged = reply->n_items > 0 ? number(reply->items[0]) : 0;
+	if (n_judged < 1 ||
+	    (uint64_t)n_judged > doctor->n_suspects - doctor->n_judged) {
+		misread(doctor);
+		return;
+	}
+	doctor->n_judged += (size_t)n_judged;
+	for (size_t i = 1; i + TROUBLE_FIELDS <= reply->n_items;
 	     i += TROUBLE_FIELDS) {
 		struct span kind = reply->items[i]->text;
 		struct span id = reply->items[i + 1]->text;
@@ -421,13 +428,15 @@ on_judged(void *ctx, enum hs_err err, const struct reply *reply)
 static void
 judge(struct doctor *doctor)
 {
-	const struct doctor_vitals *vitals = &doctor->report.first;
-	size_t n = doctor_batch(vitals);
-	struct call *call = call_new(doctor->queue, 1 + 2 * n);
-	call_i64(call, vitals->redis_at_ms);
-	for (; n > 0 && doctor->n_judged < doctor->n_suspects; n--) {
+	size_t n = doctor->n_suspects - doctor->n_judged;
+	if (n > BATCH_MAX)
+		n = BATCH_MAX;
+	struct call *call = call_new(doctor->queue, 2 + 2 * n);
+	call_i64(call, doctor->report.first.redis_at_ms);
+	call_i64(call, BATCH_VISITS);
+	for (size_t i = 0; i < n; i++) {
 		const struct suspect *suspect =
-			&doctor->suspects[doctor->n_judged++];
+			&doctor->suspects[doctor->n_judged + i];
 		call_text(call, suspect->what);
 		call_span(call, span_of(suspect->id, suspect->id_len));
 	}
@@ -463,7 +472,7 @@ page_id(struct doctor *doctor, struct span id)
 	/* twice in a sorted set is how it looks when ranks shift meanwhile */
 	if (err == HS_OK && before != 0 &&
 	    (before != place || is_list(walk[doctor->at])))
-		suspect_add(doctor, "job", id);
+		suspect_add(doctor, "double", id);
 	return err;
 }
 
@@ -572,7 +581,7 @@ scan_key(struct doctor *doctor, struct span key)
 		return;
 	}
 	if (idset_find(doctor->seen, id) == 0)
-		suspect_add(doctor, "job", id);
+		suspect_add(doctor, "orphan", id);
 	doctor->n_done++;
 }
 

@@ -30,7 +30,7 @@ local repair = {}
 
 function repair.orphan(id)
 	local key = job_key(q, id)
-	if job_trouble(q, id, now) ~= 'orphan' then
+	if orphan_trouble(q, id, now) ~= 'orphan' then
 		return nil
 	end
 	local home, at = home_of(key, now)
@@ -125,7 +125,7 @@ local function place_to_keep(id, places)
 end
 
 function repair.double(id)
-	if job_trouble(q, id, now) ~= 'double' then
+	if not double_trouble(q, id) then
 		return nil
 	end
 	local places = places_of(q, id)
@@ -135,7 +135,7 @@ function repair.double(id)
 		if state ~= kept then
 			remove_from(state, id, 0)
 		elseif is_kept then -- more than once in one list
-			while list_count(q[state], id) > 1 do
+			while list_count(q[state], id, 2) > 1 do
 				remove_from(state, id, 1)
 			end
 		else

@@ -1,30 +1,36 @@
 -- doctor_verify: are these in trouble at this moment?
 --
 -- KEYS  the queue's (include/queue.lua)
--- ARGV  the queue's, then now, then for each: 'job', 'lock', 'de' or 'dn'; id
--- Returns for each that is in trouble: its kind, the id, a detail, and what
---       troubles of its kind are ordered by ('' for none)
+-- ARGV  the queue's, then now, how many members of lists may be walked along,
+--       then for each: 'orphan', 'double', 'lock', 'de' or 'dn'; id
+-- Returns how many were judged (at least one), then for each of these that is in
+--       trouble: its kind, the id, a detail, and what troubles of its kind are
+--       ordered by ('' for none)
 --- @include doctor.lua
 
 local q = queue_declared()
-local now = tonumber(ARGV[4])
-local look = {
-	job = job_trouble, lock = lock_trouble,
+local now, max_visited = tonumber(ARGV[4]), tonumber(ARGV[5])
+local judge = {
+	orphan = orphan_trouble, double = double_trouble, lock = lock_trouble,
 	de = dedup_trouble, dn = proto_trouble,
 }
 
-local troubles = {}
-for i = 5, #ARGV, 2 do
+local result = { 0 }
+for i = 6, #ARGV, 2 do
 	local what, id = ARGV[i], ARGV[i + 1]
-	local kind, detail, order = look[what](q, id, now)
+	local kind, detail, order = judge[what](q, id, now)
 	if kind then
 		if kind == 'wrongtype' then
 			id = what .. ':' .. id
 		end
-		troubles[#troubles + 1] = kind
-		troubles[#troubles + 1] = id
-		troubles[#troubles + 1] = detail
-		troubles[#troubles + 1] = order or ''
+		result[#result + 1] = kind
+		result[#result + 1] = id
+		result[#result + 1] = detail
+		result[#result + 1] = order or ''
+	end
+	result[1] = result[1] + 1
+	if n_visited > max_visited then
+		break
 	end
 end
-return troubles
+return result

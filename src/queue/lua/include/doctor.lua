@@ -40,24 +40,33 @@ local function wrong_type(q, suffix)
 	return nil
 end
 
--- How often a list holds an id: 0, 1, or 2 for more than once. LPOS came with
--- Redis 6.0.6.
-local function list_count(key, id)
-	local at = redis.pcall('LPOS', key, id, 'COUNT', 2)
-	if not at.err then
-		return #at
-	end
-	local n, first = 0, 0
+-- How many members of lists Redis has walked along for this script; who judges
+-- many stops where it is too much.
+local n_visited = 0
+
+-- LPOS came with Redis 6.0.6.
+local function list_positions_by_hand(key, id, n)
+	local at, first = {}, 0
 	repeat
 		local ids = redis.call('LRANGE', key, first, first + CHUNK - 1)
-		for _, other in ipairs(ids) do
-			if other == id then
-				n = n + 1
+		for i, other in ipairs(ids) do
+			if other == id and #at < n then
+				at[#at + 1] = first + i - 1
 			end
 		end
 		first = first + #ids
-	until #ids < CHUNK or n > 1
-	return math.min(n, 2)
+	until #ids < CHUNK or #at == n
+	return at
+end
+
+-- How often a list holds an id, counted up to n.
+local function list_count(key, id, n)
+	local at = redis.pcall('LPOS', key, id, 'COUNT', n)
+	if at.err then
+		at = list_positions_by_hand(key, id, n)
+	end
+	n_visited = n_visited + (#at == n and at[n] or redis.call('LLEN', key))
+	return #at
 end
 
 -- The states an id is in; one twice when a list holds it twice.
@@ -69,11 +78,23 @@ local function places_of(q, id)
 		end
 	end
 	for _, state in ipairs(LISTS) do
-		for _ = 1, list_count(q[state], id) do
+		for _ = 1, list_count(q[state], id, 2) do
 			places[#places + 1] = state
 		end
 	end
 	return places
+end
+
+-- Is it in any state? Cheaper: new jobs stand where a list is looked at first.
+local function is_placed(q, id)
+	for _, state in ipairs(SETS) do
+		if redis.call('ZSCORE', q[state], id) then
+			return true
+		end
+	end
+	return list_count(q.active, id, 1) > 0
+		or list_count(q.wait, id, 1) > 0
+		or list_count(q.paused, id, 1) > 0
 end
 
 local function is_in_set(q, state, id)
@@ -118,18 +139,24 @@ local function home_of(key, now)
 	return (tonumber(f[7] or nil) or 0) > 0 and 'prioritized' or 'wait', now
 end
 
--- The kind of trouble an id is in as a job, with a detail; nil when it is well.
--- Third: what orphans are put back in the order of.
-local function job_trouble(q, id, now)
-	local key = job_key(q, id)
-	if type_of(key) ~= 'hash' or is_of_other_queue(q, id) then
+-- An id that was met twice.
+local function double_trouble(q, id)
+	if type_of(job_key(q, id)) ~= 'hash' then
 		return nil -- ghosts are found where they are listed
 	end
 	local places = places_of(q, id)
 	if #places > 1 then
 		return 'double', table.concat(places, ' ')
 	end
-	if #places == 1 then
+	return nil
+end
+
+-- A key that was met, but not its id: its kind of trouble, with a detail; nil
+-- when it is well. Third: what orphans are put back in the order of.
+local function orphan_trouble(q, id, now)
+	local key = job_key(q, id)
+	if type_of(key) ~= 'hash' or is_of_other_queue(q, id)
+		or is_placed(q, id) then
 		return nil
 	end
 	local f = redis.call('HMGET', key, 'data', 'timestamp')
@@ -148,7 +175,7 @@ end
 local function lock_trouble(q, id)
 	local lock = job_key(q, id) .. ':lock'
 	local ttl = redis.call('PTTL', lock)
-	if ttl == -2 or list_count(q.active, id) > 0 then
+	if ttl == -2 or list_count(q.active, id, 1) > 0 then
 		return nil
 	end
 	return ttl == -1 and 'lock' or 'fading_lock', tostring(ttl)
