@@ -11,7 +11,7 @@ check_PROGRAMS += tests/lib/cron_at
 tests_lib_cron_at_SOURCES = tests/lib/cron_at.c
 tests_lib_cron_at_LDADD = libhooksync.a $(HS_LIBS)
 
-compat_tests = %D%/admin.test.mjs %D%/add.test.mjs %D%/cron.test.mjs %D%/operations.test.mjs %D%/programs.test.mjs \
+compat_tests = %D%/admin.test.mjs %D%/add.test.mjs %D%/cron.test.mjs %D%/doctor.test.mjs %D%/operations.test.mjs %D%/programs.test.mjs \
 	%D%/random.test.mjs %D%/together.test.mjs \
 	%D%/version5.test.mjs
 compat_files = $(compat_tests) \

@@ -6,6 +6,7 @@ IT_STORIES = \
 	%D%/retry.sh \
 	%D%/crash.sh \
 	%D%/burst.sh \
+	%D%/doctor.sh \
 	%D%/redis_down.sh \
 	%D%/nginx.sh
 TESTS += $(IT_STORIES)
