@@ -88,6 +88,11 @@ tests_it_queue_work_test_SOURCES = tests/it/queue_work_test.c $(queue_stage)
 tests_it_queue_work_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
 tests_it_queue_finish_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/it/queue_admin_test
+TESTS += tests/it/queue_admin_test
+tests_it_queue_admin_test_SOURCES = tests/it/queue_admin_test.c $(queue_stage)
+tests_it_queue_admin_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/it/watch_test
 TESTS += tests/it/watch_test
 tests_it_watch_test_SOURCES = tests/it/watch_test.c tests/lib/patience.h \
