@@ -145,10 +145,11 @@ row_print_json(const struct row *row, const char *queue, bool is_first,
 	view_json_text("addr", row->addr);
 	view_json_i64("n_active", row->n_active);
 	if (row->age_s >= 0)
-		printf("\"age_ms\":%" PRId64 ",\"since_ms\":%" PRId64 "}",
+		printf("\"age_ms\":%" PRId64 ",\"connected_at_ms\":%" PRId64
+		       "}",
 		       row->age_s * 1000, now_ms - row->age_s * 1000);
 	else
-		fputs("\"age_ms\":null,\"since_ms\":null}", stdout);
+		fputs("\"age_ms\":null,\"connected_at_ms\":null}", stdout);
 }
 
 static int
