@@ -166,6 +166,8 @@ async function attempt(runner, side, file, wanted) {
 	const first = await runner.run(side, file);
 	const names = wanted ?? Object.keys(first.tests).filter(
 		(name) => !['skipped', 'pending', 'todo'].includes(first.tests[name]));
+	if (names.length === 0)
+		throw new Error(`no test of ${file} ran: see ${side}-${file}.log`);
 	const missed = names.filter((name) => first.tests[name] !== 'passed');
 	first.second = [];
 	if (missed.length > 0) {
