@@ -56,20 +56,22 @@ end
 if not is_forced and remove_n('LLEN', q.active) > 0 then
 	return HAS_ACTIVE
 end
--- version 5 begins where the jobs of a paused queue are
-local first, second = 'wait', 'paused'
+-- version 5 looks at one of the two lists; what is in the other goes last. A list
+-- that comes twice is empty by then.
+local ready, beside = 'wait', 'paused'
 if queue_is_v5(q) then
-	first, second = second, first
+	ready, beside = beside, ready
 end
 local steps = {
 	{ obliterate_list, 'active' },
 	{ obliterate_scored, 'delayed', remove_quietly },
 	{ obliterate_scored, 'repeat', remove_scheduler },
 	{ obliterate_scored, 'completed', remove_quietly },
-	{ obliterate_list, first },
-	{ obliterate_list, second },
+	{ obliterate_list, ready },
+	{ obliterate_list, 'paused' },
 	{ obliterate_scored, 'prioritized', remove_quietly },
 	{ obliterate_scored, 'failed', remove_quietly },
+	{ obliterate_list, beside },
 }
 for _, step in ipairs(steps) do
 	step[1](step[2], step[3])
