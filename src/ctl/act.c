@@ -94,7 +94,8 @@ print_id(const struct act *act, const char *id, const char *where,
 		putchar('\n');
 		break;
 	case ACT_GONE:
-		ctl_complain("%s: there is no such job", id);
+		ctl_complain("%s: there is no such %s", id,
+			     act->what ? act->what : "job");
 		break;
 	case ACT_ELSEWHERE:
 		ctl_complain("%s: is not in %s (in queue %s); \"hooksync job "
@@ -126,13 +127,23 @@ print_id_json(const struct act *act, const char *id, const char *where,
 		fputs("null", stdout);
 	printf(",\"is_%s\":%s,\"reason\":", act->member,
 	       result == ACT_DONE ? "true" : "false");
-	if (result == ACT_ELSEWHERE)
+	switch (result) {
+	case ACT_DONE:
+		fputs("null}", stdout);
+		break;
+	case ACT_GONE:
+		printf("\"no such %s\"}", act->what ? act->what : "job");
+		break;
+	case ACT_ELSEWHERE:
 		printf("\"not in %s\"}", act->state);
-	else
-		printf("%s}", result == ACT_DONE   ? "null"
-			      : result == ACT_GONE ? "\"no such job\""
-			      : result == ACT_BUSY ? "\"in a worker's hands\""
-						   : "\"next of a scheduler\"");
+		break;
+	case ACT_BUSY:
+		fputs("\"in a worker's hands\"}", stdout);
+		break;
+	default:
+		fputs("\"next of a scheduler\"}", stdout);
+		break;
+	}
 }
 
 int

@@ -22,6 +22,7 @@ enum act_result {
 };
 
 struct act {
+	const char *what;   /* NULL: "job" */
 	const char *label;  /* of a bar: "retrying" */
 	const char *done;   /* of one: "waits again in", then the queue */
 	const char *many;   /* of several: "failed jobs wait again" */

@@ -37,6 +37,8 @@ int ctl_job(const struct cmd_line *line);
 int ctl_logs(const struct cmd_line *line);
 int ctl_events(const struct cmd_line *line);
 int ctl_workers(const struct cmd_line *line);
+int ctl_schedulers(const struct cmd_line *line);
+int ctl_unschedule(const struct cmd_line *line);
 int ctl_retry(const struct cmd_line *line);
 int ctl_promote(const struct cmd_line *line);
 int ctl_delay(const struct cmd_line *line);

@@ -17,6 +17,7 @@ src_ctl_libctl_a_SOURCES = \
 	%D%/ctl_queue.c \
 	%D%/ctl_remove.c \
 	%D%/ctl_requeue.c \
+	%D%/ctl_schedulers.c \
 	%D%/ctl_send.c \
 	%D%/ctl_sweep.c \
 	%D%/ctl_try.c \

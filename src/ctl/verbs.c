@@ -47,6 +47,11 @@ const struct cmd_verb cmd_verbs[] = {
 	  "Lists the workers connected to Redis, ours and Node's, as BullMQ's\n"
 	  "getWorkers() finds them. Exit code 1 when there is none.\n",
 	  CMD_JSON | CMD_QUEUE, 0, 0, ctl_workers },
+	{ "schedulers", "", looking, "jobs that come again and again",
+	  "Lists the job schedulers: what they add, by which interval or cron\n"
+	  "pattern, when the next job is due, and how many there were. Exit\n"
+	  "code 1 when there is none.\n",
+	  CMD_JSON | CMD_QUEUE | CMD_DATA, 0, 0, ctl_schedulers },
 	{ "doctor", "", looking, "is Redis right, are the queues whole?",
 	  "Looks for what keeps jobs from running: a Redis that may lose\n"
 	  "them, jobs in no state or in two, ids without jobs, lost locks,\n"
@@ -90,6 +95,10 @@ const struct cmd_verb cmd_verbs[] = {
 	  "Ends a pause. It never loses what BullMQ 5 had set aside. Without\n"
 	  "--queue, the queues of worker.queues are meant.\n",
 	  CMD_JSON | CMD_QUEUE, 0, 0, ctl_resume },
+	{ "unschedule", "ID...", switching, "end a scheduler",
+	  "Removes job schedulers, and the next job of each. Exit code 1 when\n"
+	  "there is no such scheduler.\n",
+	  CMD_JSON | CMD_QUEUE, 1, -1, ctl_unschedule },
 
 	{ "remove", "ID...|FILTER", removing, "single jobs, or what is found",
 	  "Jobs named by id are removed at once. With filters the number of\n"

@@ -352,6 +352,32 @@ is 'more than a page' "$(hooksync logs delayed-2 | md5sum)" \
 is 'more than a page of the newest' "$(hooksync logs delayed-2 -n 700 | md5sum)" \
 	"$(seq -f 'line %.0f' 535 1234 | md5sum)"
 
+# ---- schedulers ----
+
+ends_with 1 schedulers
+moans 'there is no scheduler'
+ends_with 1 schedulers --json
+is 'none, in JSON' "$(cat "$stage/said")" '[]'
+due_ms=$((now + 7200000 + 300000))
+rcli zadd bull:sync:repeat "$due_ms" nightly >/dev/null
+rcli hset bull:sync:repeat:nightly name report pattern '0 3 * * *' \
+	tz Europe/Berlin ic 7 data '{"a":1}' >/dev/null
+rcli zadd bull:sync:repeat $((due_ms + 1)) often >/dev/null
+rcli hset bull:sync:repeat:often name poll every 300000 ic 2 >/dev/null
+ends_with 0 schedulers
+is 'the next one first' "$(sed 's/  */ /g' "$stage/said")" \
+	'QUEUE ID NAME WHEN NEXT RUNS
+sync nightly report 0 3 * * * Europe/Berlin in 2h 7
+sync often poll every 5m in 2h 2'
+ends_with 0 schedulers --json
+is 'in JSON' "$(json_at /0/pattern) $(json_at /0/zone) $(json_at /0/next_at_ms) \
+$(json_at /1/every_ms) $(json_at /1/n_iterations) $(json_at /0/data || echo -)" \
+	"0 3 * * * Europe/Berlin $due_ms 300000 2 -"
+ends_with 1 unschedule nobody often
+moans 'nobody: there is no such scheduler'
+says 'often: makes no more jobs in sync'
+is 'one is left' "$(rcli zrange bull:sync:repeat 0 -1)" nightly
+
 # ---- obliterate ----
 
 rcli flushall >/dev/null
