@@ -255,6 +255,15 @@ remove_one(void **state)
 	CHECK("[ a ]", "LRANGE", KEY("active"), "0", "-1");
 	assert_string_not_equal(REDIS("HGET", KEY("meta"), "opts.maxLenEvents"),
 				"nil");
+	/* nor are they a child's, nor in a list */
+	hash("p");
+	REDIS("SADD", KEY("p:dependencies"), KEY("meta"));
+	REDIS("LPUSH", KEY("wait"), "meta");
+	assert_int_equal(remove_job("p", true), 1);
+	REDIS("LPUSH", KEY("wait"), "meta");
+	assert_int_equal(drain(true), 1);
+	assert_string_not_equal(REDIS("HGET", KEY("meta"), "opts.maxLenEvents"),
+				"nil");
 	hash("repeat:s:9");
 	REDIS("HSET", KEY("repeat:s:9"), "rjk", "s");
 	REDIS("ZADD", KEY("repeat"), "9", "s");

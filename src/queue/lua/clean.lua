@@ -9,6 +9,8 @@
 -- the end, the start or the birth of the job, in this order. A list is read from
 -- the end that is next in turn. A scheduler's next stays, and an active job that
 -- is locked.
+--
+-- Work: of the number looked at, and of those passed over in a list.
 --- @include remove.lua
 
 local q = queue_declared()
@@ -67,7 +69,7 @@ for i, id in ipairs(ids) do
 	end
 end
 if LISTS[state] and #result > 1 then
-	redis.call('LREM', q[state], 0, GONE)
+	redis.call('LREM', q[state], 1 - #result, GONE)
 end
 queue_event(q, 'cleaned', 'count', #result - 1)
 return result

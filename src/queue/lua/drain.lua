@@ -32,7 +32,7 @@ local function drain_list(state)
 		end
 	end
 	if n > 0 then
-		redis.call('LREM', q[state], 0, GONE)
+		redis.call('LREM', q[state], n, GONE)
 	end
 	n_removed = n_removed + n
 end

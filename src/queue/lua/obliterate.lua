@@ -5,6 +5,8 @@
 -- Returns 1 when there is more, 0 when it is gone, -1 when it is not paused, -2
 --       when jobs are active and that matters
 --
+-- Work: as many jobs.
+--
 -- What stays, as upstream: the limiter, parents that wait for children elsewhere,
 -- deduplication ids of jobs that are not here any more.
 --- @include remove.lua

@@ -7,6 +7,8 @@
 --       a hash (empty when there is none) for each job; fewer than n when they
 --       are large, at least one
 --
+-- Work: as many jobs, and for a list a walk to the place.
+--
 -- A place among scores is the last job's score and id: its neighbours are found by
 -- them even when it has left. A place in a list is the last ids and how far from
 -- its end they were; when all have left, so has what was in front of them, and the

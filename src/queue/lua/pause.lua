@@ -4,6 +4,8 @@
 -- ARGV  the queue's, then 1 for the first call or 0, the most jobs to move
 -- Returns how many jobs are still to be moved
 --
+-- Work: as many jobs.
+--
 -- Version 5 keeps what waits apart while paused. Where something is there already,
 -- what waits goes behind it; upstream would drop the one or the other.
 --- @include queue.lua

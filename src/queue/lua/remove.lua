@@ -14,10 +14,8 @@ local q = queue_declared()
 local id, with_children = ARGV[4], ARGV[5] == '1'
 local queues = { [q.base] = q }
 
-for _, suffix in ipairs(SUFFIXES) do
-	if id == suffix then
-		return 1 -- the name of a key of the queue is no job's
-	end
+if OWN[id] then
+	return 1 -- the name of a key of the queue is no job's
 end
 if remove_is_scheduled(q, id) then
 	return SCHEDULED

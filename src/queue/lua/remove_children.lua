@@ -4,6 +4,9 @@
 -- KEYS  the queue's (include/queue.lua)
 -- ARGV  the queue's, then id, the most jobs a family may have
 -- Returns 0
+--
+-- Work: of the size of the family, and a walk through a list for each member that
+-- is in one.
 --- @include remove.lua
 
 local q = queue_declared()

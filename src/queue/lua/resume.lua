@@ -4,6 +4,8 @@
 -- ARGV  the queue's, then 1 for the first call or 0, the most jobs to move
 -- Returns how many jobs are still to be moved
 --
+-- Work: as many jobs.
+--
 -- What version 5 kept apart is older than what waits, and goes in front of it.
 --- @include queue.lua
 

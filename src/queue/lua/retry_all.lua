@@ -5,6 +5,8 @@
 --       before which a finished one has finished, the most jobs
 -- Returns 1 when there may be more, else 0
 --
+-- Work: as many jobs.
+--
 -- Neither priorities nor lifo matter, and a delayed job's `delay` stays written:
 -- upstream's way. An id without a job is dropped.
 --- @include job.lua

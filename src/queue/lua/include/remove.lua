@@ -95,9 +95,15 @@ local function remove_parent_of(q, key, queues)
 	return ok and parent or nil
 end
 
--- A job's own keys, none of which may be one of the queue's.
+-- A job's own keys, none of which may be one of the queue's: a job that was given
+-- such an id never came to be.
+local OWN = {}
+for _, suffix in ipairs(SUFFIXES) do
+	OWN[suffix] = true
+end
+
 local function remove_keys(q, id)
-	if not job_is_none(job_key(q, id)) then
+	if not OWN[id] and not job_is_none(job_key(q, id)) then
 		job_remove(q, id)
 	end
 end
