@@ -43,8 +43,10 @@ export const used = Object.fromEntries(rules.map(({ name }) => [name, 0]));
 
 function explained(difference, stage) {
 	const rule = rules.find((each) => each.explains(difference, stage));
-	if (rule)
+	if (rule) {
 		used[rule.name]++;
+		stage.hasParted ||= rule.parts ?? false;
+	}
 	return rule !== undefined;
 }
 

@@ -25,7 +25,7 @@ async function story(walk, n) {
 	const dice = new Dice(walk, n, only.length > 0 ? only : undefined);
 	const told = [];
 	await walk.begin();
-	for (let i = 0; i < STORY; i++) {
+	for (let i = 0; i < STORY && !walk.hasParted; i++) {
 		const step = dice.throw();
 		told.push(step);
 		try {

@@ -25,6 +25,8 @@ export function codeOf(err) {
 		return -7;
 	if (/belongs to a job scheduler/.test(err.message))
 		return -8;
+	if (/End date must be greater/.test(err.message))
+		return undefined;
 	if (/locked by another worker/.test(err.message))
 		return 0;
 	throw err;
@@ -100,11 +102,12 @@ const number = ({ number: n }) => n;
 const addItem = (ours, { q, name, data, opts }) => rawItem(new Job(
 	ours.at(q).queue, name, data, opts, opts.jobId));
 
-// BullMQ's ids of removed or missing jobs: what a class cannot be made for, both
-// leave alone.
+// BullMQ makes no class of a job that is not there: then both leave it alone.
+export const NO_JOB = 'no job';
+
 async function withJob({ queue }, id, fn) {
 	const job = await queue.getJob(id);
-	return job ? await fn(job) : 'no job';
+	return job ? await fn(job) : NO_JOB;
 }
 
 // BullMQ looks for no other job when it retries this one at once.
@@ -319,8 +322,11 @@ export const OPS = {
 				queue.removeGlobalConcurrency());
 			return 0;
 		},
-		ours: async (ours, { q, n }) => number(await ours.at(q).peer.do(
-			'concurrency', n ? { concurrency: n } : {})),
+		ours: async (ours, { q, n }) => {
+			await ours.at(q).peer.do('concurrency',
+				n ? { concurrency: n } : {});
+			return 0;
+		},
 	},
 	limit: {
 		node: async (side, { q, max, duration }) => {
@@ -329,8 +335,10 @@ export const OPS = {
 				queue.removeGlobalRateLimit());
 			return 0;
 		},
-		ours: async (ours, { q, max, duration }) => number(
-			await ours.at(q).peer.do('limit', { max, duration })),
+		ours: async (ours, { q, max, duration }) => {
+			await ours.at(q).peer.do('limit', { max, duration });
+			return 0;
+		},
 	},
 	rateLimit: {
 		node: (side, { q, ms }) => side.at(q).queue.rateLimit(ms)
@@ -511,10 +519,19 @@ export const OPS = {
 		node: async (side, { q, id, repeat, template }) =>
 			(await side.at(q).queue.upsertJobScheduler(id, repeat,
 				template))?.id,
+		ours: async (ours, { q, id, repeat, template = {} }) => {
+			const { name = id, data = {}, opts = {} } = template;
+			return scheduled(await ours.at(q).peer.ask('schedule-upsert', {
+				id, name, data: JSON.stringify(data),
+				opts: JSON.stringify(opts), ...repeat,
+				now: ours.clock() }));
+		},
 	},
 	unschedule: {
 		node: (side, { q, id }) => side.at(q).queue.removeJobScheduler(id)
-			.then(Number),
+			.then((was) => (was ? 0 : 1)),
+		ours: async (ours, { q, id }) => number(
+			await ours.at(q).peer.do('schedule-remove', { id })),
 	},
 	// The taken job is a scheduler's: the next one, before it runs.
 	advance: {
@@ -523,23 +540,29 @@ export const OPS = {
 		node: async (side, { q, id }) => {
 			const { jobs, worker } = side.at(q);
 			const job = jobs[id];
-			if (!job)
-				return undefined;
 			const scheduler = await worker.jobScheduler;
 			const next = await scheduler.upsertJobScheduler(
 				job.repeatJobKey, job.opts.repeat, job.name, job.data,
 				job.opts, { override: false, producerId: job.id });
 			return next?.id;
 		},
+		ours: async (ours, { q, id }) => scheduled(await ours.at(q).peer.ask(
+			'schedule-advance', { id, now: ours.clock() })),
 	},
 };
 
-// BullMQ's classes go on until a call did less than it may.
+// The job to come, nothing when it is over, or a code.
+function scheduled({ err, over, code, jobId }) {
+	assert.ok(over !== undefined || err === 'ok', `${err}`);
+	return code < 0 ? code : jobId;
+}
+
+// BullMQ's classes go on as long as there may be more.
 async function allOf(at, op, request) {
 	for (;;) {
 		const { number: n } = await at.peer.do(op, request);
-		if (n < request.count || n < 0)
-			return Math.min(n, 0);
+		if (n <= 0)
+			return n;
 	}
 }
 

@@ -8,7 +8,7 @@ import { Both, described, FlowProducer, LEVEL, Queue, START, Worker }
 	from './both.mjs';
 import { Keyspace } from './keyspace.mjs';
 import { Peer, PREFIX } from './stage.mjs';
-import { base, codeOf, LOCK, OPS } from './steps.mjs';
+import { base, codeOf, LOCK, NO_JOB, OPS } from './steps.mjs';
 
 export const QUEUES = ['hooks', 'parents'];
 
@@ -90,6 +90,7 @@ export class Walk extends Both {
 	// Another story, from nothing.
 	async begin() {
 		this.clock = START;
+		this.hasParted = false;
 		this.node.forget();
 		this.ours.forget();
 		for (const side of [this.left, this.right]) {
@@ -103,9 +104,10 @@ export class Walk extends Both {
 		await this.compare('the beginning');
 	}
 
-	// Tells one step; false when it makes no sense here.
+	// Tells one step (`telling` to those who explain a difference); false when it makes no sense here.
 	async play(step) {
 		const op = OPS[step.op];
+		this.telling = step;
 		if (op.needs && !(await op.needs(this.left, step)))
 			return false;
 		if (step.later)
@@ -116,6 +118,8 @@ export class Walk extends Both {
 			await op.redis(this.right.redis, step);
 		} else {
 			const theirs = await answer(() => op.node(this.left, step));
+			if (theirs === NO_JOB)
+				return false;
 			const mine = await answer(() => (op.ours ?
 				op.ours(this.right, step, theirs) : op.node(this.right, step)));
 			if (!isDeepStrictEqual(mine, theirs)) {
@@ -135,7 +139,10 @@ export class Walk extends Both {
 
 	async tell(steps) {
 		await this.begin();
-		for (const step of steps)
+		for (const step of steps) {
 			await this.play(step);
+			if (this.hasParted)
+				break;
+		}
 	}
 }

@@ -1,0 +1,29 @@
+// Stories the dice found, kept because they once ended badly; as random.mjs
+// printed them.
+
+import { after, before, describe, it } from 'node:test';
+import { LEVEL } from './both.mjs';
+import { Server } from './stage.mjs';
+import { Walk } from './walk.mjs';
+
+describe(`told again, level ${LEVEL}`, () => {
+	let server, walk;
+	before(async () => {
+		server = await Server.start();
+		walk = await Walk.set(server);
+	});
+	after(async () => {
+		await walk.strike();
+		await server.stop();
+	});
+
+	const retold = (name, steps) => it(name, () => walk.tell(steps));
+
+	retold('the last prioritized job is given back', [
+		{ op: 'add', q: 'hooks', name: 'n', data: {},
+			opts: { jobId: 'evt-1', priority: 2 } },
+		{ op: 'expire', key: 'bull:hooks:marker' },
+		{ op: 'take', q: 'hooks', token: 't1' },
+		{ op: 'giveBack', q: 'hooks', id: 'evt-1', token: 't1' },
+	]);
+});
