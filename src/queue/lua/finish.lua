@@ -252,8 +252,10 @@ function kinds.release(j)
 		redis.call('ZADD', q.prioritized, priority * PRIORITY_STEP, j.id)
 	else
 		redis.call('RPUSH', queue_ready(q), j.id)
-		queue_wake(q)
 	end
+	-- BullMQ leaves a prioritized one to the marker that its take wrote; ours
+	-- wrote none if this was the last
+	queue_wake(q)
 	queue_event_capped(q, 'waiting', 'jobId', j.id, 'prev', 'active')
 	return { math.max(0, redis.call('PTTL', q.limiter)) }
 end
