@@ -22,8 +22,9 @@ EXTRA_DIST += %D%/layers.sh %D%/libs.sh %D%/style.sh
 #: make check-asan   the same, built with AddressSanitizer and UBSan
 #: make check-tsan   the same, built with ThreadSanitizer
 #: make check-valgrind  the same under valgrind's memcheck; slow
-#: make check-node   against BullMQ itself; needs node, npm and the network
-#: make check-node-asan  the same against programs built as for check-asan
+#: make check-compat   against BullMQ itself; needs node, npm and the network
+#: make check-compat-asan  the same against programs built as for check-asan
+#: make check-compat-long  100,000 random steps with each major of BullMQ
 #: make check-suite  BullMQ's own tests over our queue; BULLMQ_SRC: its sources
 #: make style        clang-format and shellcheck, without changing anything
 
@@ -31,7 +32,7 @@ EXTRA_DIST += %D%/layers.sh %D%/libs.sh %D%/style.sh
 # slower by these factors, and so are the stories' deadlines. No -Werror: with
 # sanitizers gcc warns of what it put in itself.
 SANITIZED_CFLAGS = -g -O1
-sanitized_folder = $(@:check-node-%=check-%).build
+sanitized_folder = $(@:check-compat-%=check-%).build
 sanitized_build = \
 	$(MKDIR_P) $(sanitized_folder) && cd $(sanitized_folder) && \
 	{ test -f Makefile || $(SHELL) '$(abs_top_srcdir)/configure' -q \
@@ -43,11 +44,11 @@ check-asan:
 		UBSAN_OPTIONS=print_stacktrace=1 \
 		$(MAKE) $(AM_MAKEFLAGS) check
 
-check-node-asan:
+check-compat-asan:
 	$(sanitized_build) --enable-sanitize=address,undefined; }
 	cd $(sanitized_folder) && HOOKSYNC_SLOW=3 \
 		UBSAN_OPTIONS=print_stacktrace=1 \
-		$(MAKE) $(AM_MAKEFLAGS) check-node
+		$(MAKE) $(AM_MAKEFLAGS) check-compat
 
 check-tsan:
 	$(sanitized_build) --enable-sanitize=thread; }
@@ -70,8 +71,8 @@ style:
 		tools/check tools/demo tools/setup .ci/run
 
 clean-local:
-	rm -rf check-asan.build check-tsan.build check-node.build \
+	rm -rf check-asan.build check-tsan.build check-compat.build \
 		check-suite.build
 
 EXTRA_DIST += .shellcheckrc tests/tsan.supp tests/valgrind.supp
-.PHONY: check-asan check-node-asan check-tsan check-valgrind style
+.PHONY: check-asan check-compat-asan check-tsan check-valgrind style
