@@ -108,6 +108,10 @@ async function same(s, what, node, ours) {
 	assert.deepEqual(refusal, answer, `${s.name}: answer to ${what}`);
 }
 
+// What follows must wake somebody itself.
+const noMarker = (s) => s.both('no marker',
+	(redis) => redis.del(key('marker')));
+
 const backend = (s) => s.queue.backend ?? s.queue.scripts;
 const number = async (s, op, request) =>
 	(await s.peer.do(op, { now: s.clock, ...request })).number;
@@ -356,6 +360,7 @@ stories('by hand', (story) => {
 
 	act('remove children, one after the other', (c) => c.flow(TREE),
 		async (s) => {
+			await noMarker(s);
 			await remove(s, 'c1');
 			await remove(s, 'c2');
 		});
@@ -727,11 +732,12 @@ stories('by hand', (story) => {
 		await c.fail('l');
 		await c.fail('p');
 	}, async (s) => {
-		await retry(s, 'a', 'failed');
-		await retry(s, 'none', 'failed');
-		await retry(s, 'a', 'completed', true, true);
-		await retry(s, 'l', 'failed', true, false);
-		await retry(s, 'p', 'failed', false, true);
+		for (const [id, from, made, started] of [['a', 'failed'],
+			['none', 'failed'], ['a', 'completed', true, true],
+			['l', 'failed', true, false], ['p', 'failed', false, true]]) {
+			await noMarker(s);
+			await retry(s, id, from, made, started);
+		}
 	});
 
 	act('retry in a paused queue', async (c) => {
@@ -774,6 +780,7 @@ stories('by hand', (story) => {
 			c.s.clock++;
 		}
 	}, async (s) => {
+		await noMarker(s);
 		await retryAll(s, 'failed', s.clock - 2, 2);
 		await retryAll(s, 'failed');
 		await retryAll(s, 'completed');
@@ -792,8 +799,10 @@ stories('by hand', (story) => {
 		await c.add('b', { delay: 2000, priority: 2 });
 		await c.add('l', { delay: 9000, lifo: true });
 	}, async (s) => {
-		for (const id of ['b', 'b', 'l', 'w', 'a', 'none'])
+		for (const id of ['b', 'b', 'l', 'w', 'a', 'none']) {
+			await noMarker(s);
 			await promote(s, id);
+		}
 	});
 
 	act('promote all', async (c) => {
@@ -801,6 +810,7 @@ stories('by hand', (story) => {
 			['c', 2000, { priority: 2 }], ['d', 9000, { lifo: true }]])
 			await c.add(id, { delay, ...opts });
 	}, async (s) => {
+		await noMarker(s);
 		await promoteAll(s, 3);
 		await promoteAll(s);
 	});
@@ -877,7 +887,7 @@ stories('by hand', (story) => {
 		await c.add('d', { delay: 500 });
 	}, async (s) => {
 		const priority = async (id, wanted, lifo) => {
-			await s.both('no marker', (redis) => redis.del(key('marker')));
+			await noMarker(s);
 			await same(s, `priority ${wanted} of ${id}`, async () => {
 				const job = await s.queue.getJob(id) ??
 					new Job(s.queue, 'n', {}, {}, id);
