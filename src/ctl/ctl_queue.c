@@ -11,6 +11,7 @@
 #include "base/num.h"
 #include "queue/admin.h"
 #include "queue/control.h"
+#include "queue/metrics.h"
 #include "ctl/ctl.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
@@ -22,7 +23,11 @@ struct stats {
 	struct admin_counts counts;
 	struct control_settings settings;
 	int64_t limited_ms; /* nothing may be taken for so long; 0: it may */
+	struct metrics completed;
+	struct metrics failed;
 };
+
+enum { RECENT_MINUTES = 15 }; /* what "per minute" is an average of */
 
 static void
 on_counts(void *ctx, enum hs_err err, const char *text,
@@ -51,6 +56,75 @@ on_limited(void *ctx, enum hs_err err, const char *text, int64_t n)
 	if (err == HS_OK && n > 0)
 		stats->limited_ms = n;
 	session_end(stats->session, err, text);
+}
+
+static void
+on_completed(void *ctx, enum hs_err err, const char *text,
+	     const struct metrics *metrics)
+{
+	struct stats *stats = ctx;
+	stats->completed = *metrics;
+	session_end(stats->session, err, text);
+}
+
+static void
+on_failed(void *ctx, enum hs_err err, const char *text,
+	  const struct metrics *metrics)
+{
+	struct stats *stats = ctx;
+	stats->failed = *metrics;
+	session_end(stats->session, err, text);
+}
+
+static bool
+has_metrics(const struct stats *stats)
+{
+	return stats->completed.n_total > 0 || stats->failed.n_total > 0;
+}
+
+/* The minutes that are over, not the one under way. */
+static double
+per_minute(const struct metrics *metrics)
+{
+	int64_t n = 0;
+	for (size_t i = 1; i <= RECENT_MINUTES; i++)
+		n += metrics->per_minute[i];
+	return (double)n / RECENT_MINUTES;
+}
+
+static void
+print_minutes_json(const char *name, const struct metrics *metrics)
+{
+	printf("\"%s\":[", name);
+	for (size_t i = 0; i < METRICS_MINUTES; i++)
+		printf("%s%" PRId64, i > 0 ? "," : "", metrics->per_minute[i]);
+	fputs("]", stdout);
+}
+
+static void
+print_metrics_json(const struct stats *stats)
+{
+	if (!has_metrics(stats)) {
+		fputs("\"per_minute\":null,", stdout);
+		return;
+	}
+	fputs("\"per_minute\":{", stdout);
+	print_minutes_json("completed", &stats->completed);
+	fputs(",", stdout);
+	print_minutes_json("failed", &stats->failed);
+	fputs("},", stdout);
+}
+
+static void
+print_metrics(const struct stats *stats)
+{
+	if (!has_metrics(stats))
+		return;
+	show_text(stdout, span_text(stats->queue));
+	printf(": %.1f completed and %.1f failed a minute, in the last %d "
+	       "minutes\n",
+	       per_minute(&stats->completed), per_minute(&stats->failed),
+	       RECENT_MINUTES);
 }
 
 static void
@@ -120,6 +194,7 @@ stats_print_json(const struct stats *stats, size_t n, int64_t now_ms)
 		printf("},\"is_paused\":%s,",
 		       counts->is_paused ? "true" : "false");
 		print_settings_json(&stats[i]);
+		print_metrics_json(&stats[i]);
 		if (oldest_ms > 0)
 			printf("\"oldest_waiting_at_ms\":%" PRId64
 			       ",\"oldest_waiting_age_ms\":%" PRId64 "}",
@@ -198,8 +273,10 @@ stats_print(const struct stats *stats, size_t n, int64_t now_ms)
 	}
 	show_table_print(table, stdout, show_terminal_width());
 	show_table_free(table);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		print_settings(&stats[i]);
+		print_metrics(&stats[i]);
+	}
 }
 
 /* All that is asked of one queue goes out together. */
@@ -207,6 +284,7 @@ static void
 stats_start(struct stats *stats, struct session *session)
 {
 	struct queue *queue = session_queue(session, stats->queue);
+	const int64_t now_ms = clock_wall_ms();
 
 	stats->session = session;
 	session_begin(session);
@@ -219,6 +297,14 @@ stats_start(struct stats *stats, struct session *session)
 		session_end(session, err, NULL);
 	session_begin(session);
 	err = control_limit_ttl(queue, 0, on_limited, stats);
+	if (err != HS_OK)
+		session_end(session, err, NULL);
+	session_begin(session);
+	err = metrics_read(queue, false, now_ms, on_completed, stats);
+	if (err != HS_OK)
+		session_end(session, err, NULL);
+	session_begin(session);
+	err = metrics_read(queue, true, now_ms, on_failed, stats);
 	if (err != HS_OK)
 		session_end(session, err, NULL);
 }

@@ -9,7 +9,8 @@ queue_lua = %D%/lua/add.lua %D%/lua/count.lua %D%/lua/extend.lua \
 	%D%/lua/amend_priority.lua %D%/lua/amend_progress.lua \
 	%D%/lua/clean.lua %D%/lua/clear_log.lua %D%/lua/drain.lua \
 	%D%/lua/ends.lua %D%/lua/leave_parent.lua %D%/lua/limit_ttl.lua \
-	%D%/lua/obliterate.lua %D%/lua/page.lua %D%/lua/pause.lua \
+	%D%/lua/metrics.lua %D%/lua/obliterate.lua %D%/lua/page.lua \
+	%D%/lua/pause.lua \
 	%D%/lua/priorities.lua %D%/lua/promote.lua %D%/lua/read_log.lua \
 	%D%/lua/remove.lua %D%/lua/remove_children.lua \
 	%D%/lua/resume.lua %D%/lua/retry_all.lua %D%/lua/settings.lua \
@@ -38,6 +39,7 @@ libhooksync_a_SOURCES += \
 	%D%/idset.c %D%/idset.h \
 	%D%/job.c %D%/job.h \
 	%D%/keys.c %D%/keys.h \
+	%D%/metrics.c %D%/metrics.h \
 	%D%/queue.c %D%/queue.h \
 	%D%/requeue.c %D%/requeue.h \
 	%D%/schedule.c %D%/schedule.h \

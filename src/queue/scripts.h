@@ -29,6 +29,7 @@ extern const struct script queue_script_get;
 extern const struct script queue_script_leave_parent;
 extern const struct script queue_script_limit_ttl;
 extern const struct script queue_script_list;
+extern const struct script queue_script_metrics;
 extern const struct script queue_script_obliterate;
 extern const struct script queue_script_page;
 extern const struct script queue_script_pause;

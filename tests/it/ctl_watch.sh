@@ -129,6 +129,18 @@ ends_with 0 stats --json
 is 'limits' "$(json_at /0/concurrency) $(json_at /0/limit/max) \
 $(json_at /0/limit/duration_ms)" '5 100 60000'
 
+is 'nobody counts' "$(json_at /0/per_minute)" null
+minute_ms=$(($(now_ms) / 60000 * 60000))
+rcli hset bull:sync:metrics:completed count 100 prevTS $((minute_ms - 120000)) \
+	prevCount 70 >/dev/null
+rcli rpush bull:sync:metrics:completed:data 60 10 >/dev/null
+ends_with 0 stats
+says 'sync: 6.7 completed and 0.0 failed a minute, in the last 15 minutes'
+ends_with 0 stats --json
+check 'by minute' test "$(json_at /0/per_minute/completed/2) \
+$(json_at /0/per_minute/completed/3)" = '30 60' -o \
+	"$(json_at /0/per_minute/completed/3)" = 30 # a minute later
+
 # ---- a terminal ----
 
 if ! command -v script >/dev/null; then

@@ -2,6 +2,7 @@
  * watching a queue on a real Redis: its events as they happen, over losses of
  * the connection, and the workers that Redis knows.
  */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
 
 #include "redis/topo.h"
 #include "queue/events.h"
+#include "queue/metrics.h"
 #include "queue/workers.h"
 #include "tests/lib/patience.h"
 #include "tests/lib/redis_server.h"
@@ -52,6 +54,7 @@ connection(const char *name, bool *up)
 		.client_name = name,
 		.is_quiet = true,
 		.retry_max_ms = 100,
+		.scripts = queue_scripts,
 	};
 	struct rconn *new = rconn_new(base, topo, &settings, on_state, up);
 	rconn_start(new);
@@ -419,6 +422,105 @@ test_workers_parse(void **state)
 	check_parsed("name=bull:c3luYw", 0, "", "", 0);
 }
 
+/* ---- metrics ---- */
+
+struct seen {
+	enum hs_err err;
+	struct metrics metrics;
+	bool is_done;
+};
+
+static void
+on_metrics(void *ctx, enum hs_err err, const char *text,
+	   const struct metrics *metrics)
+{
+	struct seen *seen = ctx;
+	assert_non_null(text);
+	seen->err = err;
+	seen->metrics = *metrics;
+	seen->is_done = true;
+}
+
+static struct seen
+metrics_at(bool failed, int64_t now_ms)
+{
+	struct seen seen = { 0 };
+
+	assert_int_equal(metrics_read(queue, failed, now_ms, on_metrics, &seen),
+			 HS_OK);
+	WAIT_FOR(base, seen.is_done);
+	return seen;
+}
+
+#define MINUTE(n) ((n)*INT64_C(60000))
+
+static void
+check_minutes(const struct metrics *metrics, size_t first, const char *expected)
+{
+	char text[64] = "";
+	size_t len = 0;
+	int64_t n = 0;
+
+	for (size_t i = 0; i < METRICS_MINUTES; i++)
+		n += metrics->per_minute[i];
+	for (size_t i = first; i < first + 6 && i < METRICS_MINUTES; i++) {
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+					"%" PRId64 " ", metrics->per_minute[i]);
+		n -= metrics->per_minute[i];
+	}
+	assert_string_equal(text, expected);
+	assert_int_equal(n, 0); /* nothing elsewhere */
+}
+
+/* What BullMQ leaves for 3 jobs in a minute, 2 in the next, 1 three later. */
+static void
+test_metrics(void **state)
+{
+	struct seen seen = metrics_at(false, MINUTE(1004));
+	(void)state;
+
+	assert_int_equal(seen.err, HS_OK);
+	assert_int_equal(seen.metrics.n_total, 0);
+	REDIS("HSET", "bull:sync:metrics:completed", "count", "6", "prevTS",
+	      "60240123", "prevCount", "5");
+	REDIS("RPUSH", "bull:sync:metrics:completed:data", "0", "0", "2", "3");
+	seen = metrics_at(false, MINUTE(1004) + 30000);
+	assert_int_equal(seen.metrics.n_total, 6);
+	check_minutes(&seen.metrics, 0, "1 0 0 2 3 0 ");
+	seen = metrics_at(false, MINUTE(1006));
+	check_minutes(&seen.metrics, 2, "1 0 0 2 3 0 ");
+	seen = metrics_at(true, MINUTE(1006));
+	assert_int_equal(seen.metrics.n_total, 0);
+}
+
+static void
+test_metrics_are_odd(void **state)
+{
+	static const int64_t points[200] = { 9, -3, 4 };
+	struct metrics metrics;
+	(void)state;
+
+	REDIS("SET", "bull:sync:metrics:failed", "text");
+	assert_int_equal(metrics_at(true, 1000).err, HS_PROTOCOL);
+	REDIS("HSET", "bull:sync:metrics:completed", "count", "x", "prevTS", "",
+	      "prevCount", "-1");
+	assert_int_equal(metrics_at(false, 1000).metrics.n_total, 0);
+
+	metrics_build(5, MINUTE(50), 2, points, 200, MINUTE(50), &metrics);
+	check_minutes(&metrics, 0, "3 9 0 4 0 0 ");
+	/* a clock that is ahead; a counter that went back; long ago */
+	metrics_build(5, MINUTE(60), 2, points, 3, MINUTE(50), &metrics);
+	check_minutes(&metrics, 0, "3 9 0 4 0 0 ");
+	metrics_build(5, MINUTE(50), 7, points, 3, MINUTE(50), &metrics);
+	check_minutes(&metrics, 0, "0 9 0 4 0 0 ");
+	metrics_build(5, MINUTE(50), 2, points, 3, MINUTE(107), &metrics);
+	check_minutes(&metrics, 54, "0 0 0 3 9 0 ");
+	metrics_build(5, MINUTE(50), 2, points, 3, MINUTE(110), &metrics);
+	check_minutes(&metrics, 0, "0 0 0 0 0 0 ");
+	metrics_build(INT64_MAX, 1, INT64_MIN, points, 0, INT64_MAX, &metrics);
+	check_minutes(&metrics, 0, "0 0 0 0 0 0 ");
+}
+
 int
 main(void)
 {
@@ -433,6 +535,8 @@ main(void)
 		cmocka_unit_test_setup(test_workers, setup),
 		cmocka_unit_test_setup(test_workers_forbidden, setup),
 		cmocka_unit_test_setup(test_workers_parse, setup),
+		cmocka_unit_test_setup(test_metrics, setup),
+		cmocka_unit_test_setup(test_metrics_are_odd, setup),
 	};
 	if (!redis_server_is_here())
 		return 0;
