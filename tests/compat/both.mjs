@@ -41,13 +41,21 @@ export function described(redis, queue = QUEUE) {
 // How often each allowed difference was met by this process.
 export const used = Object.fromEntries(rules.map(({ name }) => [name, 0]));
 
+// A difference that was explained may stay; any other needs its own reason.
 function explained(difference, stage) {
-	const rule = rules.find((each) => each.explains(difference, stage));
-	if (rule) {
-		used[rule.name]++;
-		stage.hasParted ||= rule.parts ?? false;
+	const { key, left, right } = difference;
+	const text = JSON.stringify([left, right]);
+	if (stage.standing?.get(key) === text) {
+		stage.stands.set(key, text);
+		return true;
 	}
-	return rule !== undefined;
+	const rule = rules.find((each) => each.explains(difference, stage));
+	if (!rule)
+		return false;
+	used[rule.name]++;
+	stage.stands.set(key, text);
+	stage.hasParted ||= rule.parts ?? false;
+	return true;
 }
 
 // Both sides of a story.
@@ -100,8 +108,10 @@ export class Both {
 
 	async compare(what) {
 		await Promise.all([this.node.read(), this.ours.read()]);
+		this.stands = new Map();
 		const found = differences(this.node, this.ours)
 			.filter((each) => !explained(each, this));
+		this.standing = this.stands;
 		if (found.length === 0)
 			return;
 		const show = (value) => inspect(value, { depth: 9, breakLength: 100 });

@@ -22,8 +22,8 @@ function numbers(seed) {
 
 // How often each is tried; what the moment does not allow is thrown again.
 const WEIGHTS = {
-	add: 8, addPrinted: 4, addDedup: 7, addBulk: 2, addChild: 2, addFlow: 4,
-	take: 16, takeSome: 3, complete: 9, error: 9, failForGood: 2,
+	add: 8, addPrinted: 4, addByNode: 1, addDedup: 7, addBulk: 2, addChild: 2, addFlow: 4,
+	take: 16, takeSome: 3, finishSome: 2, complete: 9, error: 9, failForGood: 2,
 	foreignToken: 1, giveBack: 2, postpone: 2, waitChildren: 2, extend: 1,
 	expireLock: 3, stalled: 4, sleep: 4, expireDedup: 1, expireLimiter: 2,
 	forgetEvents: 1, pause: 2, resume: 3, concurrency: 1, limit: 1,
@@ -115,12 +115,14 @@ export class Dice {
 
 	options() {
 		return {
-			...this.maybe({ jobId: `evt-${this.below(12)}` }),
+			...this.maybe({ jobId: this.chance(0.05) ?
+				`a:b:${this.below(3)}` : `evt-${this.below(12)}` }),
 			...this.maybe({ attempts: this.below(4) }),
 			...this.maybe({ backoff: { type: this.pick(['fixed',
 				'exponential']), delay: this.below(900) } }),
 			...this.maybe({ delay: 1 + this.below(900) }),
-			...this.maybe({ priority: 1 + this.below(3) }),
+			...this.maybe({ priority: this.chance(0.05) ? 2097151 :
+				1 + this.below(3) }),
 			...this.maybe({ lifo: true }, 0.15),
 			...this.maybe({ timestamp: this.walk.clock -
 				this.below(900) }, 0.1),
@@ -164,8 +166,17 @@ export class Dice {
 	}
 
 	addPrinted() {
+		const opts = this.options();
+		if (/:/.test(opts.jobId))
+			delete opts.jobId;
 		return { op: 'addPrinted', q: this.queue(), name: `n${this.n}`,
-			data: { n: this.n }, opts: this.options() };
+			data: { n: this.n }, opts };
+	}
+
+	addByNode() {
+		return { ...this.add(), op: 'addByNode', name: '', opts: {
+			...this.options(), ...this.more(),
+			...this.maybe({ delay: this.below(900) / 2 + 0.25 }, 0.5) } };
 	}
 
 	addDedup() {
@@ -230,17 +241,39 @@ export class Dice {
 			{ ...this.take(), n: 2 + this.below(3) };
 	}
 
+	// What the worker does with those that do not say.
+	workerKeep() {
+		return this.maybe({ keep: this.pick([{ count: 2 }, { age: 1 },
+			{ count: 0 }]) }, 0.1);
+	}
+
 	complete() {
 		const job = this.held(this.queue());
 		return job && { op: 'complete', ...job, metrics: this.metrics,
 			value: this.pick([null, 0, 1, 'a/b', [], {}, { n: 1 }]),
-			...this.next() };
+			...this.workerKeep(), ...this.next() };
 	}
 
 	error() {
 		const job = this.held(this.queue());
 		return job && { op: 'error', ...job, metrics: this.metrics,
-			reason: this.pick(['no', 'not "now"', 'é']), ...this.next() };
+			reason: this.pick(['no', 'not "now"', 'é', '']),
+			...this.workerKeep(), ...this.next() };
+	}
+
+	finishSome() {
+		const q = this.queue();
+		const first = this.held(q);
+		const { jobs } = this.walk.left.at(q);
+		const items = this.ids(q, 'active').filter((id) => jobs[id])
+			.slice(0, 1 + this.below(4)).map((id) => {
+				const op = this.pick(['complete', 'error',
+					'failForGood']);
+				return op === 'complete' ? { op, id, value: this.n } :
+					{ op, id, reason: 'no' };
+			});
+		return first && { op: 'finishSome', q, token: first.token, items,
+			metrics: this.metrics };
 	}
 
 	failForGood() {
@@ -267,7 +300,13 @@ export class Dice {
 
 	waitChildren() {
 		const job = this.held(this.queue());
-		return job && { op: 'waitChildren', ...job };
+		const pending = job && this.walk.node.list(
+			`${base(job.q)}:${job.id}:dependencies`);
+		const key = this.pick(pending ?? []);
+		const at = key?.lastIndexOf(':');
+		return job && { op: 'waitChildren', ...job, ...(key &&
+			this.chance(0.5) && { child: { queue: key.slice(0, at),
+			id: key.slice(at + 1) } }) };
 	}
 
 	extend() {
@@ -474,8 +513,9 @@ export class Dice {
 			...this.maybe({ offset: this.below(200) }, 0.2),
 			...this.maybe({ startDate: clock + this.below(2000) }, 0.2) };
 		const pattern = { pattern: this.pick(['* * * * * *',
-			'*/5 * * * * *', '0 * * * *']), tz: this.pick(['UTC',
-			'Europe/Berlin', 'Asia/Kathmandu']), ...limits };
+			'*/5 * * * * *', '0 * * * *', '30 2 * * 1-5']),
+			tz: this.pick(['UTC', 'Europe/Berlin', 'Asia/Kathmandu']),
+			...limits, ...this.maybe({ immediately: true }, 0.1) };
 		return { op: 'schedule', q: QUEUES[0], id: `s${this.below(3)}`,
 			repeat: this.chance(0.7) ? every : pattern,
 			template: this.chance(0.8) ? { name: `n${this.n}`,
@@ -499,15 +539,16 @@ export class Dice {
 
 	throw() {
 		this.n++;
-		const later = this.chance(0.02) ? this.pick([60000, 7 * 60000]) :
-			this.below(300);
+		// now and then the clock jumps, or is another machine's
+		const later = this.chance(0.03) ?
+			this.pick([60000, 7 * 60000, -50, -3000]) : this.below(300);
 		for (;;) {
 			let at = this.random() * this.sum;
 			const name = this.names.find((each) =>
 				(at -= WEIGHTS[each]) < 0) ?? this.names[0];
 			const step = this[name]();
 			if (step)
-				return { ...step, ...(later > 0 && { later }) };
+				return { ...step, ...(later !== 0 && { later }) };
 		}
 	}
 }

@@ -7,6 +7,11 @@
 
 const base = (key) => key.slice(0, key.lastIndexOf(':'));
 
+// We have the marker of a job that may be taken, BullMQ has not.
+const wakesMore = (key, left, right) => key.endsWith(':marker') &&
+	!('0' in (left?.content ?? {})) && right?.content['0'] === '0' &&
+	left?.content['1'] === right.content['1'];
+
 export const rules = [
 	{
 		name: 'chain marker',
@@ -45,12 +50,17 @@ export const rules = [
 			'back: the marker that its take wrote may have done so, or ' +
 			'the job waits for the next poll. Our takes write it only ' +
 			'where something is left, so we wake for such a job.',
-		explains({ key, left, right }, { ours }) {
-			const waiting = ours.map(`${base(key)}:prioritized`);
-			return key.endsWith(':marker') && !('0' in (left?.content ?? {})) &&
-				'0' in (right?.content ?? {}) && right.content['0'] === '0' &&
-				Object.values(waiting).some((score) =>
-					Number(score) % 2 ** 32 === 0);
+		explains({ key, left, right }, { telling }) {
+			return telling?.op === 'giveBack' && wakesMore(key, left, right);
+		},
+	},
+	{
+		name: 'resumed twice',
+		reason: 'BullMQ 5 wakes nobody when it resumes a queue that was not ' +
+			'paused; we do, as BullMQ 6 does.',
+		explains({ key, left, right }, { level, telling }) {
+			return level === 5 && telling?.op === 'resume' &&
+				wakesMore(key, left, right);
 		},
 	},
 	{

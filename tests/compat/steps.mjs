@@ -33,7 +33,9 @@ export function codeOf(err) {
 }
 
 // A worker takes for so long: its settings are read at each call.
-async function with_(worker, { limit, metrics }, fn) {
+async function with_(worker, { limit, metrics, keep }, fn) {
+	worker.opts.removeOnComplete = keep;
+	worker.opts.removeOnFail = keep;
 	worker.opts.limiter = limit;
 	worker.opts.metrics = metrics && { maxDataPoints: metrics };
 	try {
@@ -121,7 +123,8 @@ async function ends(at, step, fn) {
 	const isAtOnce = step.op === 'error' && isRetriedAtOnce(job);
 	const stacktrace = [...(job.stacktrace ?? [])];
 	const reply = await with_(at.worker,
-		{ limit: step.next?.limit, metrics: step.metrics },
+		{ limit: step.next?.limit, metrics: step.metrics,
+			keep: step.keep },
 		() => fn(job, step.next !== undefined)).catch((err) => {
 		job.stacktrace = stacktrace; // nothing was written
 		throw err;
@@ -138,7 +141,8 @@ async function weEnd(at, step, item, theirs = 0) {
 	if (typeof theirs === 'number')
 		step = { ...step, next: undefined };
 	const { results, taken } = await at.peer.do('finish', {
-		token: step.token, items: [{ id: step.id, ...item }],
+		token: step.token,
+		items: [{ id: step.id, keep: step.keep, ...item }],
 		metrics: step.metrics, now: at.clock(),
 		...(step.next && { next: taking({ token: step.token,
 			...step.next }) }),
@@ -170,6 +174,10 @@ export const OPS = {
 				data: JSON.stringify(data), de: deduplication,
 				...rest }, { now: ours.clock() })));
 		},
+	},
+	// What only BullMQ's producers say: we have to live with it.
+	addByNode: {
+		node: (...args) => OPS.add.node(...args),
 	},
 	addBulk: {
 		node: async (side, { q, jobs }) =>
@@ -244,6 +252,33 @@ export const OPS = {
 		ours: (ours, step, theirs) => weEnd(ours.at(step.q), step,
 			{ kind: 'failed', value: step.reason, stack: 'at home' },
 			theirs),
+	},
+	// Several end in one call of ours, one after the other with BullMQ.
+	finishSome: {
+		needs: (side, { q, items }) =>
+			items.every(({ id }) => held(side, { q, id })),
+		node: async (side, { q, token, items, metrics }) => {
+			const codes = [];
+			for (const { op, ...item } of items) {
+				const code = await OPS[op].node(side,
+					{ q, op, token, metrics, ...item })
+					.catch((err) => codeOf(err));
+				codes.push(code);
+			}
+			return codes;
+		},
+		ours: async (ours, { q, token, items, metrics }) => {
+			const { results } = await ours.at(q).peer.do('finish', { token,
+				metrics, now: ours.clock(), items: items.map((item) => ({
+					...item,
+					...(item.op === 'complete' ? { kind: 'completed',
+						value: JSON.stringify(item.value) } :
+						{ value: item.reason, stack: 'at home',
+							kind: item.op === 'error' ? 'error' :
+								'failed' }),
+				})) });
+			return results.map(({ code }) => code);
+		},
 	},
 	giveBack: {
 		needs: held,

@@ -71,6 +71,7 @@ export class Walk extends Both {
 	static async set(server) {
 		const walk = new Walk();
 		walk.name = 'walk';
+		walk.level = LEVEL;
 		walk.clock = START;
 		walk.realNow = Date.now;
 		Date.now = () => walk.clock;
@@ -91,6 +92,8 @@ export class Walk extends Both {
 	async begin() {
 		this.clock = START;
 		this.hasParted = false;
+		this.standing = undefined;
+		this.telling = undefined;
 		this.node.forget();
 		this.ours.forget();
 		for (const side of [this.left, this.right]) {
