@@ -47,6 +47,8 @@ export class Dice {
 		this.limiter = this.chance(0.25) ?
 			{ max: 1 + this.below(3), duration: HOUR } : undefined;
 		this.metrics = this.chance(0.3) ? 3 : undefined;
+		// some are told with the level that the queue shows
+		this.isAuto = this.chance(0.2);
 	}
 
 	below(n) {
@@ -404,7 +406,7 @@ export class Dice {
 	}
 
 	obliterate() {
-		return { op: 'obliterate', q: this.queue(),
+		return this.isAuto ? undefined : { op: 'obliterate', q: this.queue(),
 			force: this.chance(0.5) };
 	}
 
@@ -539,6 +541,8 @@ export class Dice {
 
 	throw() {
 		this.n++;
+		if (this.n === 1 && this.isAuto)
+			return { op: 'auto' };
 		// now and then the clock jumps, or is another machine's
 		const later = this.chance(0.03) ?
 			this.pick([60000, 7 * 60000, -50, -3000]) : this.below(300);

@@ -16,7 +16,7 @@ export const rules = [
 	{
 		name: 'chain marker',
 		reason: 'BullMQ writes the marker after every take, so that the next ' +
-			'worker looks too. We do not where nothing is left to take, ' +
+			'worker looks too. We do not where nothing may be taken, ' +
 			'and name the time of the first delayed job where only ' +
 			'delayed ones are.',
 		explains({ key, left, right }, { ours, clock }) {
@@ -25,8 +25,12 @@ export const rules = [
 			const of = (suffix) => `${base(key)}:${suffix}`;
 			const node = left?.content ?? {};
 			const we = right?.content ?? {};
-			const isPaused = 'paused' in ours.map(of('meta'));
-			if (ours.has(of('wait')) || ours.has(of('prioritized')))
+			const { paused, concurrency } = ours.map(of('meta'));
+			const isPaused = paused !== undefined;
+			const isFull = ours.list(of('active')).length >=
+				Number(concurrency ?? Infinity);
+			if ((ours.has(of('wait')) || ours.has(of('prioritized'))) &&
+				!isPaused && !isFull)
 				return we['0'] === node['0'] &&
 					this.dueAgrees(node, we, ours, of, clock);
 			if (ours.has(of('delayed')) && !isPaused &&

@@ -159,6 +159,15 @@ async function weEnd(at, step, item, theirs = 0) {
 const held = (side, { q, id }) => Boolean(side.at(q).jobs[id]);
 
 export const OPS = {
+	// From here on we are not told the level, but look at the queue.
+	auto: {
+		node: () => 0,
+		ours: (ours) => {
+			for (const place of Object.values(ours.places))
+				place.level = 0;
+			return 0;
+		},
+	},
 	add: {
 		node: async (side, { q, name, data, opts }) =>
 			(await side.at(q).queue.add(name, data, opts)).id,

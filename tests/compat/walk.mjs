@@ -10,6 +10,7 @@ import { Keyspace } from './keyspace.mjs';
 import { Peer, PREFIX } from './stage.mjs';
 import { base, codeOf, LOCK, NO_JOB, OPS } from './steps.mjs';
 
+const VERSION = LEVEL === 5 ? 'bullmq:5.81.3' : 'bullmq:6.7.0';
 export const QUEUES = ['hooks', 'parents'];
 
 // BullMQ's classes, and our peer, for the queues of one database.
@@ -34,7 +35,7 @@ class Side {
 				place.peer = new Peer(server, q, db);
 				const ask = place.peer.ask;
 				place.peer.ask = (op, request) => ask.call(place.peer,
-					op, { level: LEVEL, ...request });
+					op, { level: place.level, ...request });
 			} else {
 				await described(side.redis, q);
 			}
@@ -100,8 +101,9 @@ export class Walk extends Both {
 			await side.redis.flushdb();
 			for (const [q, place] of Object.entries(side.places)) {
 				place.jobs = {};
+				place.level = LEVEL;
 				await side.redis.hset(`${base(q)}:meta`,
-					'opts.maxLenEvents', 10000, 'version', 'some');
+					'opts.maxLenEvents', 10000, 'version', VERSION);
 			}
 		}
 		await this.compare('the beginning');
