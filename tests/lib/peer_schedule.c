@@ -27,6 +27,8 @@ answer_early(struct peer_call *call, enum hs_err err, const char *why)
 {
 	if (err != HS_NOT_FOUND && err != HS_INVALID && err != HS_DENIED)
 		return err;
+	if (peer_failed(call, HS_OK, NULL))
+		return HS_OK;
 	doc_set_text(call->answer, "over", span_text(hs_err_text(err)));
 	peer_set_text(call->answer, "why", why);
 	peer_done(call);

@@ -10,7 +10,7 @@
 --       follow, because the taken job is not the scheduler's current one or
 --       somebody has added the next; or -1 when the scheduler's hash is none
 --
--- Name and data are the scheduler's: it may have been changed since. A hash
+-- Name, data and interval are the scheduler's: it may have been changed since. A hash
 -- that is gone, or lacks a name, changes nothing.
 --- @include schedule.lua
 
@@ -35,9 +35,9 @@ if not s.name then
 	return MISSING
 end
 
-local next = tonumber(ARGV[6])
-if not next then
-	local every = tonumber(fields[3] or ARGV[9])
+local every, next = tonumber(fields[3] or nil), tonumber(ARGV[6])
+if every or not next then
+	every = every or tonumber(ARGV[9])
 	next = before + every
 	if next < now then
 		next = schedule_align(every, now, tonumber(fields[4] or 0) or 0)

@@ -10,13 +10,14 @@ local q = queue_declared()
 local id = ARGV[4]
 local current = tonumber(redis.call('ZSCORE', q['repeat'], id) or nil)
 
-if current then
-	local job = schedule_job_id(id, current)
-	if redis.call('ZREM', q.delayed, job) == 1 then
-		job_remove(q, job)
-		queue_event(q, 'removed', 'jobId', job, 'prev', 'delayed')
-	end
+if not current then
+	return 1
 end
-local was_there = redis.call('ZREM', q['repeat'], id)
+local job = schedule_job_id(id, current)
+if redis.call('ZREM', q.delayed, job) == 1 then
+	job_remove(q, job)
+	queue_event(q, 'removed', 'jobId', job, 'prev', 'delayed')
+end
+redis.call('ZREM', q['repeat'], id)
 redis.call('DEL', schedule_key(q, id))
-return was_there == 1 and 0 or 1
+return 0

@@ -9,8 +9,9 @@
 --       -11 when so do those of the next 32 times
 --
 -- The current job, if it has not been taken, makes room, and its time is kept
--- where the interval is. Who looks for it in a paused queue finds it in
--- `paused` only, where version 6 does not put it: that is the format's.
+-- where the interval is. That a paused queue's is looked for in `paused`,
+-- where version 6 does not put it, and that one made room whose offset is kept,
+-- whatever comes next, is as BullMQ leaves it.
 --- @include schedule.lua
 
 local SLOT_TAKEN, SLOTS_BUSY = -10, -11
@@ -57,7 +58,7 @@ local function is_taken(next)
 	return redis.call('EXISTS', job_key(q, schedule_job_id(s.id, next))) == 1
 end
 
-local old = redis.call('HMGET', key, 'every', 'ic')
+local old = redis.call('HMGET', key, 'every', 'ic', 'offset')
 local before = tonumber(redis.call('ZSCORE', q['repeat'], s.id) or nil)
 local is_out = before ~= nil and take_out(schedule_job_id(s.id, before))
 
@@ -75,11 +76,13 @@ if not next then
 		n = n + 1
 		next = next + every
 	end
-	if offset == 0 then
-		offset = next % every
-	end
 elseif is_taken(next) and not is_out then
 	return SLOT_TAKEN
+end
+if offset == 0 and is_out then
+	offset = tonumber(old[3] or nil) or 0
+elseif offset == 0 and every then
+	offset = next % every
 end
 
 local fields = { 'name', s.name, 'offset', schedule_text(offset),
