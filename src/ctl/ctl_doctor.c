@@ -303,6 +303,7 @@ on_repaired(void *ctx, enum hs_err err, const char *text,
 		progress_hide(patient->progress);
 		print_repair(patient, &patient->batch[i], results[i], texts[i]);
 	}
+	patient->n_batch = n;
 	session_end(ward->session, err, text);
 }
 
@@ -319,6 +320,7 @@ repair_batch(struct patient *patient, const struct doctor_trouble *troubles,
 		.max_number = patient->report->max_number,
 	};
 	patient->batch = troubles;
+	patient->n_batch = 0;
 	session_begin(ward->session);
 	enum hs_err err =
 		doctor_repair(patient->queue, &repair, on_repaired, patient);
@@ -333,7 +335,6 @@ static int
 repair_found(struct patient *patient, int64_t *n)
 {
 	const struct doctor_report *report = patient->report;
-	size_t batch = doctor_batch(&report->last);
 	int code = CTL_OK;
 	*n = 0;
 	if (patient->is_pro)
@@ -343,7 +344,7 @@ repair_found(struct patient *patient, int64_t *n)
 		progress_new(patient->name, (int64_t)report->n_troubles);
 	for (size_t i = 0; code == CTL_OK && i < report->n_troubles;) {
 		size_t end = i;
-		while (end < report->n_troubles && end - i < batch &&
+		while (end < report->n_troubles && end - i < DOCTOR_BATCH &&
 		       doctor_is_repairable(report->troubles[end].kind))
 			end++;
 		if (end == i) {
@@ -351,8 +352,8 @@ repair_found(struct patient *patient, int64_t *n)
 			continue;
 		}
 		code = repair_batch(patient, report->troubles + i, end - i);
-		*n += (int64_t)(end - i);
-		i = end;
+		*n += (int64_t)patient->n_batch;
+		i += patient->n_batch;
 		progress_set(patient->progress, (int64_t)i);
 	}
 	if (code == CTL_OK && patient->is_asleep) {

@@ -24,12 +24,11 @@
 #include "queue/idset.h"
 #include "queue/scripts.h"
 
-#define PAGE 500
+#define PAGE 200
 #define PAGE_PARENTS 20 /* each with its children */
 #define SCAN_COUNT "1000"
-#define BATCH_MAX 100
-#define BATCH_VISITS 200000 /* list members looked at by one script: ms */
-#define KEPT_MAX 200000     /* troubles */
+#define BATCH_VISITS 50000 /* list members walked along by one script: ms */
+#define KEPT_MAX 200000    /* troubles */
 #define NUMBER_MAX (UINT64_C(1) << 53)
 #define N_VITALS 19
 #define TROUBLE_FIELDS 4
@@ -231,15 +230,6 @@ doctor_is_asleep(const struct doctor_vitals *before,
 	       strcmp(before->next_id, after->next_id) == 0;
 }
 
-size_t
-doctor_batch(const struct doctor_vitals *vitals)
-{
-	int64_t n_listed = vitals->n[JOB_WAIT] + vitals->n[JOB_PAUSED] +
-			   vitals->n[JOB_ACTIVE];
-	int64_t n = BATCH_VISITS / (n_listed + 1);
-	return n < 1 ? 1 : n > BATCH_MAX ? BATCH_MAX : (size_t)n;
-}
-
 /* ---- what is found ---- */
 
 static void
@@ -429,8 +419,8 @@ static void
 judge(struct doctor *doctor)
 {
 	size_t n = doctor->n_suspects - doctor->n_judged;
-	if (n > BATCH_MAX)
-		n = BATCH_MAX;
+	if (n > DOCTOR_BATCH)
+		n = DOCTOR_BATCH;
 	struct call *call = call_new(doctor->queue, 2 + 2 * n);
 	call_i64(call, doctor->report.first.redis_at_ms);
 	call_i64(call, BATCH_VISITS);
@@ -763,23 +753,23 @@ static void
 on_repaired(void *ctx, enum hs_err err, const struct reply *reply)
 {
 	struct repair_call *call = ctx;
-	enum doctor_repaired results[BATCH_MAX];
-	struct span texts[BATCH_MAX];
+	enum doctor_repaired results[DOCTOR_BATCH];
+	struct span texts[DOCTOR_BATCH];
 	const char *text;
 	err = call_check(err, reply, REPLY_ARRAY, &text);
-	if (err == HS_OK && reply->n_items != 2 * call->n) {
+	size_t n = err == HS_OK ? reply->n_items / 2 : 0;
+	if (err == HS_OK && (n < 1 || n > call->n)) {
 		err = HS_PROTOCOL;
 		text = "unexpected reply of a script";
 	}
-	for (size_t i = 0; err == HS_OK && i < call->n; i++) {
-		int64_t n = number(reply->items[2 * i]);
-		results[i] = n > 0   ? DOCTOR_DONE
-			     : n < 0 ? DOCTOR_REFUSED
-				     : DOCTOR_NOT_NEEDED;
+	for (size_t i = 0; err == HS_OK && i < n; i++) {
+		int64_t result = number(reply->items[2 * i]);
+		results[i] = result > 0   ? DOCTOR_DONE
+			     : result < 0 ? DOCTOR_REFUSED
+					  : DOCTOR_NOT_NEEDED;
 		texts[i] = reply->items[2 * i + 1]->text;
 	}
-	call->fn(call->ctx, err, text, results, texts,
-		 err == HS_OK ? call->n : 0);
+	call->fn(call->ctx, err, text, results, texts, err == HS_OK ? n : 0);
 	free(call);
 }
 
@@ -787,11 +777,12 @@ enum hs_err
 doctor_repair(struct queue *queue, const struct doctor_repair *repair,
 	      doctor_repair_fn fn, void *ctx)
 {
-	if (repair->n == 0 || repair->n > BATCH_MAX)
+	if (repair->n == 0 || repair->n > DOCTOR_BATCH)
 		return HS_INVALID;
-	struct call *call = call_new(queue, 2 + 3 * repair->n);
+	struct call *call = call_new(queue, 3 + 3 * repair->n);
 	call_i64(call, repair->now_ms);
 	call_i64(call, repair->max_stalled_count);
+	call_i64(call, BATCH_VISITS);
 	for (size_t i = 0; i < repair->n; i++) {
 		const struct doctor_trouble *trouble = &repair->troubles[i];
 		call_text(call, kinds[trouble->kind].text);

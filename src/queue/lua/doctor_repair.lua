@@ -1,10 +1,11 @@
 -- doctor_repair: puts right what is in trouble, each on its own.
 --
 -- KEYS  the queue's (include/queue.lua)
--- ARGV  the queue's, then now, how often a job may stall, then for each:
---       a kind of trouble, its id, and a number where the kind needs one
--- Returns for each: 1 done, 0 not needed (any more), -1 refused; and a text:
---       where it went, or why it was refused
+-- ARGV  the queue's, then now, how often a job may stall, how many members of
+--       lists may be walked along, then for each: a kind of trouble, its id, and
+--       a number where the kind needs one
+-- Returns for each it came to (at least one): 1 done, 0 not needed (any more),
+--       -1 refused; and a text: where it went, or why it was refused
 --
 -- Each is looked at again here, so that what workers have done since it was
 -- found stands. A job is never put into a second state.
@@ -14,6 +15,7 @@ local N_FIELDS = 3
 
 local q = queue_declared()
 local now, max_stalled = tonumber(ARGV[4]), tonumber(ARGV[5])
+local max_visited = tonumber(ARGV[6])
 
 local function remove_from(state, id, count)
 	if TYPES[state] == 'list' then
@@ -45,6 +47,9 @@ function repair.orphan(id)
 		queue_wake_at_due(q)
 	else
 		ready_push(q, id, priority_of(key), false)
+		if index then
+			index[id] = true
+		end
 		redis.call('HSET', key, 'delay', 0)
 		queue_wake(q)
 		queue_event_capped(q, 'waiting', 'jobId', id)
@@ -223,7 +228,10 @@ function repair.wrongtype(suffix)
 end
 
 local result = {}
-for i = 6, #ARGV, N_FIELDS do
+for i = 7, #ARGV, N_FIELDS do
+	if ARGV[i] ~= 'orphan' then
+		index_forget()
+	end
 	local ok, text = pcall(repair[ARGV[i]], ARGV[i + 1], ARGV[i + 2])
 	if not ok then
 		result[#result + 1] = -1
@@ -232,6 +240,9 @@ for i = 6, #ARGV, N_FIELDS do
 	else
 		result[#result + 1] = text and 1 or 0
 		result[#result + 1] = text or ''
+	end
+	if n_visited > max_visited and not index then
+		break
 	end
 end
 return result

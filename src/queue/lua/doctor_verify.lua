@@ -29,7 +29,7 @@ for i = 6, #ARGV, 2 do
 		result[#result + 1] = order or ''
 	end
 	result[1] = result[1] + 1
-	if n_visited > max_visited then
+	if n_visited > max_visited and not index then
 		break
 	end
 end

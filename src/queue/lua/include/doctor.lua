@@ -7,6 +7,7 @@ local LISTS = { 'wait', 'paused', 'active' }
 local SETS = { 'prioritized', 'delayed', 'waiting-children', 'completed',
 	'failed' }
 local CHUNK = 1000
+local INDEX_MAX = 50000  -- members of lists that are held here: some 5 ms
 local CHILDREN_MAX = 200 -- of one parent that are looked at
 
 -- What each static key must be.
@@ -69,6 +70,51 @@ local function list_count(key, id, n)
 	return #at
 end
 
+-- All ids of the lists, once a script has met one that is in none: to look for
+-- many such ids, each along whole lists, would take Redis minutes.
+local index
+
+-- After any change of a list but by a new id.
+local function index_forget()
+	index = nil
+end
+
+local function index_make(q)
+	local n = 0
+	for _, state in ipairs(LISTS) do
+		n = n + redis.call('LLEN', q[state])
+	end
+	if n > INDEX_MAX then
+		return
+	end
+	index = {}
+	for _, state in ipairs(LISTS) do
+		local first = 0
+		repeat
+			local ids = redis.call('LRANGE', q[state], first,
+				first + CHUNK - 1)
+			for _, id in ipairs(ids) do
+				index[id] = true
+			end
+			first = first + CHUNK
+		until #ids < CHUNK
+	end
+end
+
+local function is_listed(q, id)
+	if index then
+		return index[id] == true
+	end
+	-- where new jobs stand a list is looked at first
+	for _, state in ipairs(LISTS) do
+		if list_count(q[state], id, 1) > 0 then
+			return true
+		end
+	end
+	index_make(q)
+	return false
+end
+
 -- The states an id is in; one twice when a list holds it twice.
 local function places_of(q, id)
 	local places = {}
@@ -85,16 +131,13 @@ local function places_of(q, id)
 	return places
 end
 
--- Is it in any state? Cheaper: new jobs stand where a list is looked at first.
 local function is_placed(q, id)
 	for _, state in ipairs(SETS) do
 		if redis.call('ZSCORE', q[state], id) then
 			return true
 		end
 	end
-	return list_count(q.active, id, 1) > 0
-		or list_count(q.wait, id, 1) > 0
-		or list_count(q.paused, id, 1) > 0
+	return is_listed(q, id)
 end
 
 local function is_in_set(q, state, id)
