@@ -34,6 +34,8 @@ enum cmd_option { /* what a verb takes beside -c, -o and -h */
 		  CMD_FINISHED = 1 << 13, /* --failed, --completed */
 		  CMD_SINCE = 1 << 14,
 		  CMD_DATA = 1 << 15,
+		  /* no options, but what the verb is like: it changes queues; */
+		  CMD_WRITES = 1 << 18,
 		  /* ids, or all, or those that a filter finds, never mixed */
 		  CMD_CHOICE = 1 << 16,
 		  CMD_REPAIR = 1 << 17,

@@ -26,8 +26,9 @@
 #include "ctl/view.h"
 
 enum {
-	TURN_MS = 500,    /* then look whether anybody reads */
-	VALUE_BYTES = 512 /* of a field, in a line */
+	TURN_MS = 500,      /* then look whether anybody reads */
+	PATIENCE_MS = 5000, /* with a connection that does not come up */
+	VALUE_BYTES = 512   /* of a field, in a line */
 };
 
 struct follower {
@@ -204,6 +205,19 @@ on_state(void *ctx, struct rconn *conn, bool is_up)
 	events_go(follower->events);
 }
 
+/* The session's own connection is up, so this one will be, too, as a rule. */
+static void
+complain_late(struct follower *follower, const struct rconn *conn,
+	      int64_t due_ms)
+{
+	if (follower->is_away || rconn_is_up(conn) || clock_mono_ms() < due_ms)
+		return;
+	follower->is_away = true;
+	ctl_complain("Redis at %s lets no second connection in: %s; waiting "
+		     "for it",
+		     session_address(follower->session), rconn_error(conn));
+}
+
 /* Has the reader of a pipe gone while nothing happens? */
 static bool
 is_read(void)
@@ -257,10 +271,13 @@ events_visit(struct session *session, const char **queues,
 		session_connection(session, "events", on_state, &follower);
 	follower.events = events_new(conn, keys, n, since_ms, timeout_ms,
 				     on_event, on_end, &follower);
+	const int64_t due_ms = clock_mono_ms() + PATIENCE_MS;
 	rconn_start(conn);
 	while (!follower.is_left && !follower.is_refused &&
-	       !session_is_interrupted(session) && is_read())
+	       !session_is_interrupted(session) && is_read()) {
 		session_turn(session, TURN_MS);
+		complain_late(&follower, conn, due_ms);
+	}
 	events_free(follower.events);
 	session_close_connections(session); /* they call into follower */
 	free(keys);

@@ -15,6 +15,7 @@
 struct turn { /* of one queue's switch */
 	const char *name;
 	bool was_paused;
+	bool is_new;     /* nobody has ever used it, it seems */
 	int64_t n_moved; /* of those set aside */
 	struct admin_counts after;
 };
@@ -29,6 +30,8 @@ turn_switch(struct turn *turn, struct session *session, bool pauses)
 	if (code != CTL_OK)
 		return code;
 	turn->was_paused = settings.is_paused;
+	turn->is_new = settings.max_events == 0 && !*settings.version &&
+		       !settings.is_paused;
 	struct ask ask = ask_begin(session);
 	code = ask_end(&ask, pauses ? control_pause(queue, ask_number, &ask)
 				    : control_resume(queue, ask_number, &ask));
@@ -84,6 +87,10 @@ switch_queues(struct session *session, const char **queues,
 			turn_print_json(&turn, i == 0);
 		else
 			turn_print(&turn, pauses);
+		if (turn.is_new)
+			ctl_complain("queue %s was never used before; is that "
+				     "its name?",
+				     queues[i]);
 	}
 	if (line->is_json)
 		fputs("]\n", stdout);

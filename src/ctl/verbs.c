@@ -66,39 +66,40 @@ const struct cmd_verb cmd_verbs[] = {
 	  "that completed run once more. Exit code 1 when a job is unknown or\n"
 	  "is not in that state, or when there was none. Without --queue, the\n"
 	  "queues of worker.queues are meant.\n",
-	  CMD_JSON | CMD_QUEUE | CMD_ALL | CMD_NUMBER | CMD_FILTER |
-		  CMD_FINISHED | CMD_CHOICE,
+	  CMD_WRITES | CMD_JSON | CMD_QUEUE | CMD_ALL | CMD_NUMBER |
+		  CMD_FILTER | CMD_FINISHED | CMD_CHOICE,
 	  0, -1, ctl_retry },
 	{ "promote", "ID...|--all|FILTER", repairing,
 	  "let delayed jobs run now",
 	  "Delayed jobs wait no longer for their time. Exit code 1 when a job\n"
 	  "is unknown or not delayed, or when there was none. Without\n"
 	  "--queue, the queues of worker.queues are meant.\n",
-	  CMD_JSON | CMD_QUEUE | CMD_ALL | CMD_NUMBER | CMD_FILTER | CMD_CHOICE,
+	  CMD_WRITES | CMD_JSON | CMD_QUEUE | CMD_ALL | CMD_NUMBER |
+		  CMD_FILTER | CMD_CHOICE,
 	  0, -1, ctl_promote },
 	{ "delay", "ID AGE", repairing, "let a delayed job run in 30s, 2h, 3d",
 	  "A delayed job runs so long from now. Exit code 1 when it is\n"
 	  "unknown or not delayed.\n",
-	  CMD_JSON | CMD_QUEUE, 2, 2, ctl_delay },
+	  CMD_WRITES | CMD_JSON | CMD_QUEUE, 2, 2, ctl_delay },
 	{ "priority", "ID N", repairing,
 	  "let a waiting job run sooner or later",
 	  "Jobs without a priority (0) run first, then those of 1, 2 ...\n"
 	  "2097151. Exit code 1 when there is no such job.\n",
-	  CMD_JSON | CMD_QUEUE, 2, 2, ctl_priority },
+	  CMD_WRITES | CMD_JSON | CMD_QUEUE, 2, 2, ctl_priority },
 
 	{ "pause", "", switching, "let no worker take jobs",
 	  "No worker, ours or Node's, takes another job of the queue; what is\n"
 	  "under way goes on, and new jobs wait. Without --queue, the queues\n"
 	  "of worker.queues are meant.\n",
-	  CMD_JSON | CMD_QUEUE, 0, 0, ctl_pause },
+	  CMD_WRITES | CMD_JSON | CMD_QUEUE, 0, 0, ctl_pause },
 	{ "resume", "", switching, "let workers take jobs again",
 	  "Ends a pause. It never loses what BullMQ 5 had set aside. Without\n"
 	  "--queue, the queues of worker.queues are meant.\n",
-	  CMD_JSON | CMD_QUEUE, 0, 0, ctl_resume },
+	  CMD_WRITES | CMD_JSON | CMD_QUEUE, 0, 0, ctl_resume },
 	{ "unschedule", "ID...", switching, "end a scheduler",
 	  "Removes job schedulers, and the next job of each. Exit code 1 when\n"
 	  "there is no such scheduler.\n",
-	  CMD_JSON | CMD_QUEUE, 1, -1, ctl_unschedule },
+	  CMD_WRITES | CMD_JSON | CMD_QUEUE, 1, -1, ctl_unschedule },
 
 	{ "remove", "ID...|FILTER", removing, "single jobs, or what is found",
 	  "Jobs named by id are removed at once. With filters the number of\n"
@@ -106,26 +107,28 @@ const struct cmd_verb cmd_verbs[] = {
 	  "code 2). Without --state, all states are looked through. What a\n"
 	  "worker has in hand stays. Exit code 1 when a job is unknown or\n"
 	  "stays.\n",
-	  CMD_JSON | CMD_QUEUE | CMD_NUMBER | CMD_STATE | CMD_FILTER | CMD_YES |
-		  CMD_CHILDREN | CMD_CHOICE,
+	  CMD_WRITES | CMD_JSON | CMD_QUEUE | CMD_NUMBER | CMD_STATE |
+		  CMD_FILTER | CMD_YES | CMD_CHILDREN | CMD_CHOICE,
 	  0, -1, ctl_remove },
 	{ "clean", "STATE", removing, "the jobs of a state that are old",
 	  "Prints how many jobs of the state there are, as old as --older\n"
 	  "says, and removes them with --yes only (else exit code 2). What a\n"
 	  "worker has in hand stays, and so does the next job of a "
 	  "scheduler.\n",
-	  CMD_JSON | CMD_QUEUE | CMD_NUMBER | CMD_FILTER | CMD_YES, 1, 1,
-	  ctl_clean },
+	  CMD_WRITES | CMD_JSON | CMD_QUEUE | CMD_NUMBER | CMD_FILTER | CMD_YES,
+	  1, 1, ctl_clean },
 	{ "drain", "", removing, "all that waits",
 	  "Prints how many jobs wait, and removes them with --yes only (else\n"
 	  "exit code 2). Delayed jobs stay, unless --delayed is given.\n",
-	  CMD_JSON | CMD_QUEUE | CMD_DELAYED | CMD_YES, 0, 0, ctl_drain },
+	  CMD_WRITES | CMD_JSON | CMD_QUEUE | CMD_DELAYED | CMD_YES, 0, 0,
+	  ctl_drain },
 	{ "obliterate", "", removing, "a queue with all that is in it",
 	  "Removes every job of --queue, its events, schedulers and settings,\n"
 	  "with --yes only (else exit code 2). The queue is paused first, and\n"
 	  "while workers have jobs of it --force is needed. There is no way\n"
 	  "back.\n",
-	  CMD_JSON | CMD_QUEUE | CMD_FORCE | CMD_YES, 0, 0, ctl_obliterate },
+	  CMD_WRITES | CMD_JSON | CMD_QUEUE | CMD_FORCE | CMD_YES, 0, 0,
+	  ctl_obliterate },
 
 	{ "check", "", settings, "is the configuration right?",
 	  "Reads the configuration as the programs do and tells what is\n"

@@ -328,6 +328,22 @@ ends_with 0 resume --json
 is 'nor is that' "$(json_at /0/was_paused) $(json_at /0/is_paused) \
 $(json_at /0/n_waiting)" 'false false 5'
 
+ends_with 0 pause --queue snyc
+moans 'queue snyc was never used before; is that its name?'
+rcli hset bull:pro:meta version bullmq-pro:7.1.0 >/dev/null
+for verb in pause resume 'retry x' 'retry --all' 'promote --all' 'delay x 5s' \
+	'priority x 1' 'unschedule x' 'remove x' 'clean failed --yes' \
+	'drain --yes' 'obliterate --yes'; do
+	# shellcheck disable=SC2086 # words
+	ends_with 78 $verb --queue pro
+	moans 'queue pro was made by BullMQ Pro'
+done
+is 'nothing was done to it' "$(rcli keys 'bull:pro:*')" bull:pro:meta
+ends_with 1 jobs failed --queue pro
+ends_with 0 stats --queue pro
+says 'pro: made by BullMQ Pro, whose keys are its own'
+ends_with 0 -o worker.force_pro=true pause --queue pro
+
 # ---- logs ----
 
 ends_with 1 logs delayed-1
