@@ -16,7 +16,7 @@
 #include "queue/scripts.h"
 
 #define N_FIELDS 12 /* arguments for each job, as in lua/finish.lua */
-#define N_OWN 3     /* now, token, metrics points; then those of a take */
+#define N_OWN 4 /* now, token, metrics points, if done; then those of a take */
 #define DELAY_MAX_MS (INT64_C(366) * 24 * 3600 * 1000)
 #define STACKTRACE_MAX (1024 * 1024) /* beyond it only the newest entry stays */
 
@@ -214,16 +214,30 @@ on_finished(void *ctx, enum hs_err err, const struct reply *reply)
 	finish_free(finish);
 }
 
+/* An item that is refused here has come to an error, too. */
+static bool
+takes_none(const struct finish_options *options,
+	   const struct finish_item *items, size_t n)
+{
+	for (size_t i = 0; options->is_next_if_done && i < n; i++) {
+		if (!item_is_valid(&items[i]))
+			return true;
+	}
+	return !options->next;
+}
+
 static struct call *
-call_of(struct queue *queue, const struct finish_options *options, size_t n)
+call_of(struct queue *queue, const struct finish_options *options,
+	const struct finish_item *items, size_t n)
 {
 	struct call *call = call_new(queue, N_OWN + TAKE_N_ARGS + n * N_FIELDS);
 	call_i64(call, options->now_ms);
 	call_text(call, options->token);
 	call_i64(call, options->metrics_points);
+	call_i64(call, options->is_next_if_done);
 	/* n 0: nothing is taken */
 	static const struct take_options none = { .token = "" };
-	take_put(call, options->next ? options->next : &none);
+	take_put(call, takes_none(options, items, n) ? &none : options->next);
 	return call;
 }
 
@@ -239,7 +253,7 @@ finish_jobs(struct queue *queue, const struct finish_options *options,
 		return HS_INVALID;
 	if (n > BOUNDS_TAKE_BATCH)
 		return HS_TOO_BIG;
-	struct call *call = call_of(queue, options, n);
+	struct call *call = call_of(queue, options, items, n);
 	struct finish_call *finish = xcalloc(1, sizeof(*finish));
 	*finish = (struct finish_call){
 		fn, ctx, n, .results = xcalloc(n, sizeof(*finish->results)),

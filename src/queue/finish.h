@@ -40,6 +40,9 @@ struct finish_options {
 	/* jobs to take in the same script call; its token, now_ms and limit as
 	 * in take.h. NULL: none */
 	const struct take_options *next;
+	/* nothing is taken where an item came to an error: BullMQ's way, whose
+	 * workers come back for it */
+	bool is_next_if_done;
 };
 
 struct finish_result {

@@ -147,6 +147,38 @@ a_take_that_is_refused_hides_no_end(void **state)
 }
 
 static void
+an_error_takes_nothing_where_that_is_asked(void **state)
+{
+	struct finish_item one = completed("1");
+
+	(void)state;
+	add(item("a"));
+	add(item("b"));
+	take_one("a");
+	one.job = got.jobs[0];
+	got.jobs[0] = NULL;
+	REDIS("SET", "bull:sync:a:lock", "another's");
+	const struct take_options next = taking(1);
+	struct finish_options options = ending(&next);
+	options.is_next_if_done = true;
+	assert_int_equal(try_finish(&options, &one, 1), HS_OK);
+	assert_int_equal(got.finished[0], CODE_LOCK_FOREIGN);
+	assert_int_equal(got.n, 0);
+	one.delay_ms = -1;
+	assert_int_equal(try_finish(&options, &one, 1), HS_OK);
+	assert_int_equal(got.finished[0], CODE_INVALID);
+	assert_int_equal(got.n, 0);
+	CHECK("[ b ]", "LRANGE", "bull:sync:wait", "0", "-1");
+	one.delay_ms = 0;
+	REDIS("SET", "bull:sync:a:lock", TOKEN);
+	assert_int_equal(try_finish(&options, &one, 1), HS_OK);
+	assert_int_equal(got.finished[0], CODE_DONE);
+	assert_int_equal(got.n, 1);
+	CHECK("[ b ]", "LRANGE", "bull:sync:active", "0", "-1");
+	job_free((struct job *)one.job);
+}
+
+static void
 one_bad_value_fails_alone(void **state)
 {
 	struct finish_item items[3];
@@ -412,6 +444,7 @@ main(void)
 		STORY(the_workers_own_limiter),
 		STORY(an_end_and_the_next_in_one_call),
 		STORY(a_take_that_is_refused_hides_no_end),
+		STORY(an_error_takes_nothing_where_that_is_asked),
 		STORY(one_bad_value_fails_alone),
 		STORY(a_failure_carries_its_trace),
 		STORY(ends_are_counted_by_the_minute),

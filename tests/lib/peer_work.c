@@ -165,7 +165,7 @@ item_of(const struct job *job, const struct doc *item)
 
 /* {"token", "items": [{"id", "kind", "value", "stack", "delay", "trace",
  * "keep"}], "metrics": points, "next": as a take has it; its token is the
- * finished jobs' unless it says another} */
+ * finished jobs' unless it says another, "nextIfDone"} */
 static enum hs_err
 op_finish(struct peer_call *call)
 {
@@ -188,6 +188,7 @@ op_finish(struct peer_call *call)
 		.now_ms = peer_now(call),
 		.metrics_points = peer_number(call->request, "metrics", 0),
 		.next = next ? &taking : NULL,
+		.is_next_if_done = peer_is_true(call->request, "nextIfDone"),
 	};
 	enum hs_err err =
 		finish_jobs(call->queue, &options, items, n, on_finished, call);

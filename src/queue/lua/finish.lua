@@ -3,13 +3,14 @@
 --
 -- KEYS  the queue's (include/queue.lua)
 -- ARGV  the queue's, then now, token ('0' passes every lock), for how many
---       minutes finished jobs are counted (0 for none), what a taker says of
---       himself (include/take.lua: take_args; N 0 to take none), then for each
---       job: kind, id, value (returnvalue as JSON, the reason as text, or the
---       key of the child to wait for, '' for any), stacktrace (the new JSON
---       array, '' to leave it), has_trace (1 or 0), trace, delay, attempts,
---       is_lifo (1 or 0), keep count (-1 for all), keep age in s (0 for any),
---       keep limit (0 for 1000)
+--       minutes finished jobs are counted (0 for none), 1 to take none where a
+--       job came to an error or 0, what a taker says of himself
+--       (include/take.lua: take_args; N 0 to take none), then for each job:
+--       kind, id, value (returnvalue as JSON, the reason as text, or the key
+--       of the child to wait for, '' for any), stacktrace (the new JSON array,
+--       '' to leave it), has_trace (1 or 0), trace, delay, attempts, is_lifo
+--       (1 or 0), keep count (-1 for all), keep age in s (0 for any), keep
+--       limit (0 for 1000)
 --       Kinds: completed, failed, retry, postpone, release, children
 -- Returns an array with a code for each: 0 done, 1 no child to wait for, -1 no
 --       such job, -2 lock missing, -3 not active, -4 children pending, -6 lock
@@ -29,7 +30,8 @@ local n_removable = 10000
 local q = queue_declared()
 local now, token = tonumber(ARGV[4]), ARGV[5]
 local n_points = tonumber(ARGV[6])
-local taker = take_args(7, now)
+local is_next_if_done = ARGV[7] == '1'
+local taker = take_args(8, now)
 local queues = {}
 -- What the job just run wants done if nothing is taken right after it.
 local afterwards
@@ -310,7 +312,7 @@ end
 
 -- Jobs given back come out in the order they were taken: each goes in front
 -- of the one before it, so the last is pushed first.
-local first = 7 + TAKE_N_ARGS
+local first = 8 + TAKE_N_ARGS
 local n = (#ARGV - first + 1) / N_FIELDS
 local order = {}
 for k = 1, n do
@@ -329,12 +331,16 @@ local codes = {}
 for i, k in ipairs(order) do
 	afterwards = nil
 	codes[k] = run_alone(first + (k - 1) * N_FIELDS)
+	if is_next_if_done and type(codes[k]) ~= 'table' and codes[k] ~= 0 then
+		taker.n_wanted = 0
+	end
 	if afterwards and (i < n or taker.n_wanted == 0) then
 		afterwards()
 	end
 end
-local result = { codes }
+local result = { codes, 0, 0, 0 }
 if taker.n_wanted > 0 then
+	result = { codes }
 	-- what it is refused the next take is told: the codes must not be lost
 	local ok, n_taken = pcall(take_some, q, taker, result)
 	local has_said_something = result[2] > 0 or result[3] > 0

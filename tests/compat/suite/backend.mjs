@@ -251,7 +251,8 @@ class Backend {
 			items: [item],
 			metrics: this.options.metrics?.maxDataPoints ?? 0,
 			...(fetchNext && !this.inner.closing && {
-				next: this.taking(token, this.options.name) }),
+				next: this.taking(token, this.options.name),
+				nextIfDone: true }),
 		});
 		const [{ code, limited }] = results;
 		if (code < 0)
@@ -374,8 +375,12 @@ class Backend {
 	}
 
 	async retryFinishedJob(job, state, options = {}) {
-		await this.number('retry', { id: job.id, from: state, ...options },
-			'reprocessJob', state);
+		await this.number('retry', {
+			id: job.id,
+			from: state,
+			keepsAttempts: !options.resetAttemptsMade,
+			keepsStarts: !options.resetAttemptsStarted,
+		}, 'reprocessJob', state);
 	}
 
 	retryFinishedJobs(from = 'failed', count = 1000, before = Date.now()) {
