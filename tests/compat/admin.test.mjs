@@ -560,6 +560,43 @@ stories('by hand', (story) => {
 		await c.redis.zadd(key('repeat'), 5, 's');
 	}, (s) => drain(s));
 
+	// Upstream takes as many entries from the list's left end as it has removed
+	// jobs: whichever a scheduler's job is among, the wrong one stays. The job
+	// is lost there, and the scheduler with it.
+	act('drain, where we do not follow', async (c) => {
+		await c.add('w1');
+		await c.scheduler('s', { every: 5000 });
+	}, async (s) => {
+		await s.queue.drain();
+		assert.equal(await number(s, 'drain'), 1);
+		const next = `repeat:s:${START}`;
+		assert.deepEqual(await s.redisNode.lrange(key('wait'), 0, -1), ['w1']);
+		assert.deepEqual(await s.redisOurs.lrange(key('wait'), 0, -1), [next]);
+		assert.equal(await s.redisOurs.exists(key(next), key('w1')), 1);
+	});
+
+	// Ids without a job are dropped, and said to be removed; upstream lets them
+	// wait, and a worker run nothing.
+	act('ids without a job, where we do not follow', async (c) => {
+		await c.add('f');
+		await c.fail('f');
+		await c.add('d', { delay: 5000 });
+		await c.add('d2', { delay: 6000 });
+		await c.redis.del(key('f'), key('d'), key('d2'));
+	}, async (s) => {
+		assert.equal(await number(s, 'promote', { id: 'd' }), -1);
+		await number(s, 'promoteAll');
+		await number(s, 'retryAll', { from: 'failed' });
+		assert.equal(await s.redisOurs.exists(key('wait'), key('failed'),
+			key('delayed'), key('d')), 0);
+		const events = await s.redisOurs.xrevrange(key('events'), '+', '-',
+			'COUNT', 3);
+		assert.deepEqual(events.map(([, fields]) => fields.join(' ')), [
+			'event removed jobId f prev failed',
+			'event removed jobId d2 prev delayed',
+			'event removed jobId d prev delayed']);
+	});
+
 	act('drain parents of a paused and a full queue', async (c) => {
 		const other = await c.other();
 		await c.flow(['po', [['co']], {}, OTHER]);
