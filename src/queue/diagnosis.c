@@ -466,11 +466,11 @@ say_paused(const struct speaker *speaker, const struct doctor_vitals *vitals,
 		return;
 	if (paused_at_ms > 0)
 		say(speaker, warning("paused", "hooksync resume"),
-		    "the queue is paused since %s",
+		    "the queue has been paused for %s",
 		    diagnosis_age(vitals->redis_at_ms - paused_at_ms, age));
 	else
 		say(speaker, warning("paused", "hooksync resume"),
-		    "the queue is paused, nobody remembers since when");
+		    "the queue is paused, nobody remembers for how long");
 }
 
 static void
@@ -500,7 +500,7 @@ say_workers(const struct speaker *speaker, const struct diagnosis_facts *facts)
 			     : info)("overdue",
 				     "look at the workers' logs; hooksync jobs "
 				     "delayed shows the jobs"),
-		    "the first delayed job is due since %s%s",
+		    "the first delayed job has been due for %s%s",
 		    diagnosis_age(late_ms, age),
 		    vitals->n[JOB_ACTIVE] > 0 ? "; all workers may be busy"
 					      : "");
@@ -514,7 +514,7 @@ say_backlog(const struct speaker *speaker, const struct doctor_vitals *vitals)
 		    vitals->n[JOB_PAUSED];
 	if (n > 0 && vitals->next_timestamp_ms > 0)
 		say(speaker, info("waiting", ""),
-		    "%" PRId64 " %s, the next one since %s", n,
+		    "%" PRId64 " %s, the next one for %s", n,
 		    n == 1 ? "job waits" : "jobs wait",
 		    diagnosis_age(vitals->redis_at_ms -
 					  vitals->next_timestamp_ms,

@@ -74,6 +74,13 @@ tests_unit_keys_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
 tests_unit_job_test_SOURCES = tests/unit/job_test.c
 tests_unit_job_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/diagnosis_test tests/unit/idset_test
+TESTS += tests/unit/diagnosis_test tests/unit/idset_test
+tests_unit_diagnosis_test_SOURCES = tests/unit/diagnosis_test.c
+tests_unit_diagnosis_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
+tests_unit_idset_test_SOURCES = tests/unit/idset_test.c
+tests_unit_idset_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/it/queue_test tests/it/queue_add_test \
 	tests/it/queue_finish_test tests/it/queue_work_test
 TESTS += tests/it/queue_test tests/it/queue_add_test \
