@@ -206,6 +206,52 @@ describe('the doctor', () => {
 		assert.deepEqual(await run(2), ['first', 'first']);
 	});
 
+	it('tells of a scheduler whose next job was deleted', async () => {
+		const queue6 = await queueOf(Queue);
+		await queue6.upsertJobScheduler('often', { every: 3600000 });
+		await queue6.upsertJobScheduler('daily', { pattern: '0 3 * * *' });
+		const queue5 = await queueOf(Queue5);
+		await queue5.add('old', {}, { repeat: { every: 3600000 } });
+		await queue5.upsertJobScheduler('five', { every: 3600000 });
+		const wrong = async () => (await visit()).troubles.filter(
+			({ kind }) => kind !== 'workers');
+		assert.deepEqual(await wrong(), []);
+		const [id] = (await redis.zrange(`${BASE}:delayed`, 0, -1))
+			.filter((one) => one.startsWith('repeat:daily:'));
+		await redis.del(`${BASE}:${id}`);
+		const found = await wrong();
+		assert.deepEqual(found.map(({ kind, ids }) => [kind, ids]),
+			[['ghost', [id]], ['scheduler', ['daily']]]);
+		assert.equal(found[1].is_repairable, false);
+		await repair();
+		await queue6.upsertJobScheduler('daily', { pattern: '0 3 * * *' });
+		assert.deepEqual(await wrong(), []);
+	});
+
+	it('repairs while workers run, and no job runs twice', async () => {
+		const queue = await queueOf(Queue);
+		const ran = new Map();
+		const worker = new Worker(QUEUE, async (job) => {
+			ran.set(job.id, (ran.get(job.id) ?? 0) + 1);
+			await new Promise((resolve) => setTimeout(resolve, 2));
+		}, { ...options, concurrency: 5 });
+		open.unshift(worker);
+		const N = 2000;
+		const jobs = await queue.addBulk(Array.from({ length: N }, () =>
+			({ name: 'n', data: {} })));
+		for (let i = 0; i < 5; i++) {
+			const lost = [];
+			for (let k = 0; k < 40; k++) {
+				const { id } = jobs[Math.floor(Math.random() * N)];
+				lost.push(redis.lrem(`${BASE}:wait`, 1, id));
+			}
+			await Promise.all([repair(), ...lost, repair()]);
+		}
+		await repair();
+		await until(() => ran.size === N, 'all jobs', 30000);
+		assert.deepEqual([...ran].filter(([, n]) => n !== 1), []);
+	});
+
 	it('finds nothing where all is well, fifty times under load', async () => {
 		const queue = await queueOf(Queue);
 		const queue5 = await queueOf(Queue5);
