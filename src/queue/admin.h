@@ -42,7 +42,8 @@ enum hs_err admin_get(struct queue *queue, struct span id, admin_job_fn fn,
  * completed, failed, waiting-children): every job that stays there, its place
  * unchanged, comes exactly once. In a list (wait, active, paused): every
  * job that stays comes at least once; twice only when the last ADMIN_MARKS jobs
- * of a page all left before some that were shown earlier. Jobs that come or go
+ * of a page all left before some that were shown earlier, or a thousand came in
+ * front meanwhile. Jobs that come or go
  * meanwhile may or may not be seen. next is borrowed for the call. */
 #define ADMIN_MARKS 8
 #define ADMIN_PLACE_BYTES (64 * 1024)
