@@ -6,6 +6,7 @@
  * job may have been written by a stranger, so all of it goes through show. What
  * jobs carry is shown with --data only.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +58,7 @@ struct listing {
 	const char *queue;
 	size_t width;
 	size_t n_total;
+	bool is_left; /* who read it has gone: that ends it well */
 };
 
 static void
@@ -138,7 +140,6 @@ list_print_json(struct listing *list, const struct job *job,
 	fputs("}", stdout);
 }
 
-/* Where nobody reads any more there is no need to go on. */
 static int
 on_page(void *ctx, struct job *const *jobs, size_t n, enum job_state state,
 	struct progress *progress)
@@ -157,7 +158,10 @@ on_page(void *ctx, struct job *const *jobs, size_t n, enum job_state state,
 			list_print_json(list, jobs[i], state);
 		list->n_total++;
 	}
-	return fflush(stdout) == 0 ? CTL_OK : CTL_IO;
+	if (fflush(stdout) == 0)
+		return CTL_OK;
+	list->is_left = errno == EPIPE;
+	return CTL_IO;
 }
 
 static void
@@ -206,6 +210,8 @@ jobs_visit(struct session *session, const char **queues,
 	else if (code == CTL_OK)
 		complain_none(&list);
 	show_table_free(list.table);
+	if (list.is_left)
+		return CTL_OK;
 	return code == CTL_OK && list.n_total == 0 ? CTL_NO_MATCH : code;
 }
 

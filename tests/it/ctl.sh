@@ -302,6 +302,7 @@ ends_with 64 send identity "$stage/body.json" --url ftp://127.0.0.1/
 ends_with 64 send identity "$stage/body.json" --id 'a b'
 
 stage_responder
+wait_for 10 grep -q 'redis connected' "$stage/responder.log"
 send() # ARGUMENT...
 {
 	set -- -o "responder.listen=unix:$fcgi_sock" send "$@"

@@ -280,6 +280,53 @@ $(rcli lindex bull:sync:wait 0) $(rcli lindex bull:sync:wait -1)" \
 ends_with 0 clean wait --name n --yes
 is 'nor do those that all match stop it' "$(n_jobs wait)" 0
 
+# ---- lists that move while they are read ----
+
+# Until $stage/enough is there: newer jobs fail, older ones are taken.
+move_on()
+{
+	rcli eval '
+		for _ = 1, 5 do
+			local n = redis.call("INCR", "test:n")
+			local id = "new-" .. n
+			redis.call("HSET", "bull:sync:" .. id, "name", "n",
+				"data", "{}", "opts", "{}", "timestamp", 1,
+				"delay", 0, "priority", 0)
+			redis.call("ZADD", "bull:sync:failed",
+				tonumber(ARGV[1]) + n, id)
+			redis.call("LPUSH", "bull:sync:wait", id)
+			redis.call("RPOP", "bull:sync:wait")
+		end' 0 "$now"
+}
+
+# Reads a line at a time, which is slower than a page.
+slowly()
+{
+	while IFS= read -r line; do
+		echo "${line%% *}"
+	done
+}
+
+fill failed 3000
+fill wait 3000
+while [ ! -e "$stage/enough" ] && move_on; do :; done >/dev/null 2>&1 &
+moving=$!
+hooksync jobs failed --all | slowly | grep '^failed-' | sort >"$stage/failed"
+hooksync jobs wait --all | slowly | grep '^wait-' | sort -u >"$stage/waited"
+touch "$stage/enough"
+wait $moving
+check 'there was movement' test "$(rcli get test:n)" -gt 20
+is 'each that stayed comes once' "$(wc -l <"$stage/failed") \
+$(uniq "$stage/failed" | wc -l)" '3000 3000'
+rcli lrange bull:sync:wait 0 -1 | grep '^wait-' | sort >"$stage/stayed"
+is 'in a list it comes, too' "$(comm -13 "$stage/waited" "$stage/stayed")" ''
+# shellcheck disable=SC2016 # another shell's
+check 'a reader that leaves ends it well' sh -c \
+	'{ "$1" -c "$2" jobs failed --all; echo $? >"$3"; } | head -n 1' - \
+	"$top_builddir/hooksync" "$conf" "$stage/code"
+is 'with 0' "$(cat "$stage/code")" 0
+rcli del bull:sync:wait bull:sync:failed >/dev/null
+
 # ---- drain ----
 
 fill wait 30
