@@ -119,6 +119,16 @@ attempt_give_back(struct attempt *attempt)
 	buf_reset(&attempt->end.value);
 }
 
+void
+attempt_postpone(struct attempt *attempt, int64_t delay_ms, const char *why)
+{
+	log_assert(attempt->state == ATTEMPT_NEW);
+	attempt->state = ATTEMPT_ENDED;
+	attempt->end.kind = FINISH_POSTPONE;
+	attempt->end.delay_ms = delay_ms;
+	buf_notef(&attempt->end.value, "%s", why);
+}
+
 /* ---- ends ---- */
 
 /* A reason is cut between characters: it goes out as text. */

@@ -106,6 +106,9 @@ void attempt_admit(struct attempt *attempt, enum gate_answer answer);
 void attempt_cancel(struct attempt *attempt);
 /* Stops what runs and ends it as FINISH_GIVE_BACK, without on_end. */
 void attempt_give_back(struct attempt *attempt);
+/* Ends one that has not started, as FINISH_POSTPONE, without on_end. */
+void attempt_postpone(struct attempt *attempt, int64_t delay_ms,
+		      const char *why);
 
 static inline struct attempt *
 attempt_of_ticket(struct gate_ticket *ticket)

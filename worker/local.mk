@@ -17,6 +17,7 @@ libworker_a_SOURCES = \
 	%D%/shift.c %D%/shift.h \
 	%D%/source.c %D%/source.h \
 	%D%/stats.c %D%/stats.h \
+	%D%/tick.c %D%/tick.h \
 	%D%/target.c %D%/target.h
 WORKER_LIBS = libworker.a libhooksync.a $(JQ_LIBS) $(CURL_LIBS) $(HS_LIBS)
 

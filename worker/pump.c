@@ -28,6 +28,7 @@
 #include "worker/lease.h"
 #include "worker/quote.h"
 #include "worker/settle.h"
+#include "worker/tick.h"
 
 #define REST_MS 1000         /* after a refusal; BullMQ: 15 s */
 #define LIMITED_MAX_MS 30000 /* BullMQ's maximumRateLimitDelay */
@@ -42,6 +43,7 @@ struct pump {
 	struct roster roster;
 	struct settle *settle;
 	struct lease *lease;
+	struct tick *tick;
 	struct event *due_timer; /* then: take */
 	struct event *stalled_timer;
 	bool is_stopping;
@@ -49,7 +51,6 @@ struct pump {
 	bool is_waiting; /* a wait on the marker is under way */
 	bool is_resting; /* due_timer says when that is over */
 	bool is_busy;    /* paused, or at the queue's own limit */
-	bool has_scheduler_warned;
 	size_t n_asked;    /* of the take under way; 0: none */
 	int64_t asked_ms;  /* monotonic: when it was sent */
 	int64_t due_at_ms; /* wall time of the next delayed job; 0: unknown */
@@ -152,20 +153,27 @@ begin(struct pump *pump, struct job *job)
 	/* our own lock ran out and we got the job again */
 	if (before)
 		settle_lost(pump->settle, before, "the job was taken again");
-	if (job->scheduler && !pump->has_scheduler_warned) {
-		struct quote_id id;
-
-		pump->has_scheduler_warned = true;
-		log_warn("a job scheduler is not continued by this worker "
-			 "queue=%s job=%s",
-			 pump->set.queue, quote_id(&id, job->id_bytes));
-	}
 	log_taken(pump, job);
 	attempt = attempt_new(pump->set.env, job);
 	attempt->lock_due_ms =
 		pump->asked_ms + pump->set.conf->worker.lock_duration_ms;
 	roster_add(&pump->roster, attempt);
 	if (pump->is_stopping) { /* the take was under way */
+		attempt_give_back(attempt);
+		roster_move(&pump->roster.ended, attempt);
+		return;
+	}
+	if (!tick_begin(pump->tick, attempt))
+		attempt_start(attempt);
+}
+
+/* Its scheduler's next job is there. */
+static void
+on_ticked(void *ctx, struct attempt *attempt)
+{
+	struct pump *pump = ctx;
+
+	if (pump->is_stopping) {
 		attempt_give_back(attempt);
 		roster_move(&pump->roster.ended, attempt);
 		return;
@@ -351,6 +359,7 @@ pump_on_connected(struct pump *pump)
 	/* in this order: what is still ours must not look stalled */
 	lease_renew(pump->lease);
 	check_stalled(pump);
+	tick_again(pump->tick);
 }
 
 static struct rconn *
@@ -398,6 +407,7 @@ pump_new(const struct pump_settings *settings)
 	pump->settle = settle_new(&pump->roster, conf);
 	pump->lease = lease_new(settings->base, &pump->roster, pump->settle,
 				conf->worker.lock_duration_ms);
+	pump->tick = tick_new(&pump->roster, on_ticked, pump);
 	pump->due_timer = event_new(settings->base, -1, 0, on_due, pump);
 	pump->stalled_timer = event_new(settings->base, -1, EV_PERSIST,
 					on_stalled_timer, pump);
@@ -416,6 +426,7 @@ pump_free(struct pump *pump)
 		return;
 	rconn_free(pump->blocking);
 	lease_free(pump->lease);
+	tick_free(pump->tick);
 	roster_fini(&pump->roster);
 	settle_free(pump->settle);
 	event_free(pump->due_timer);
