@@ -161,25 +161,32 @@ end
 
 -- ---- jobs ----
 
+-- Asked where the value may be megabytes.
+local function has_field(key, name)
+	return redis.call('HEXISTS', key, name) == 1
+end
+
 -- Where a job that is in no state belongs, by its own fields: the state, and for
 -- 'delayed' when it is due.
 local function home_of(key, now)
-	local f = redis.call('HMGET', key, 'finishedOn', 'failedReason',
-		'returnvalue', 'delay', 'timestamp', 'processedOn', 'priority')
+	local f = redis.call('HMGET', key, 'finishedOn', 'delay', 'timestamp',
+		'processedOn', 'priority')
 	if f[1] then
-		return f[2] and not f[3] and 'failed' or 'completed',
+		local has_failed = has_field(key, 'failedReason')
+			and not has_field(key, 'returnvalue')
+		return has_failed and 'failed' or 'completed',
 			tonumber(f[1]) or now
 	end
 	local n = redis.pcall('SCARD', key .. ':dependencies')
 	if type(n) == 'number' and n > 0 then
 		return 'waiting-children', now
 	end
-	local delay = tonumber(f[4] or nil) or 0
-	local due = (tonumber(f[6] or nil) or tonumber(f[5] or nil) or 0) + delay
+	local delay = tonumber(f[2] or nil) or 0
+	local due = (tonumber(f[4] or nil) or tonumber(f[3] or nil) or 0) + delay
 	if delay > 0 and due > now then
 		return 'delayed', due
 	end
-	return (tonumber(f[7] or nil) or 0) > 0 and 'prioritized' or 'wait', now
+	return (tonumber(f[5] or nil) or 0) > 0 and 'prioritized' or 'wait', now
 end
 
 -- An id that was met twice.
@@ -202,8 +209,8 @@ local function orphan_trouble(q, id, now)
 		or is_placed(q, id) then
 		return nil
 	end
-	local f = redis.call('HMGET', key, 'data', 'timestamp')
-	if not f[1] or not f[2] then
+	local timestamp = redis.call('HGET', key, 'timestamp')
+	if not timestamp or not has_field(key, 'data') then
 		if string.sub(id, 1, 7) == 'repeat:' then
 			return nil -- a scheduler's own record
 		end
@@ -212,7 +219,7 @@ local function orphan_trouble(q, id, now)
 	if redis.call('EXISTS', key .. ':lock') == 1 then
 		return nil -- somebody holds it; the lock ends first
 	end
-	return 'orphan', (home_of(key, now)), f[2]
+	return 'orphan', (home_of(key, now)), timestamp
 end
 
 local function lock_trouble(q, id)
