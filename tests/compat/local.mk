@@ -11,15 +11,17 @@ check_PROGRAMS += tests/lib/cron_at
 tests_lib_cron_at_SOURCES = tests/lib/cron_at.c
 tests_lib_cron_at_LDADD = libhooksync.a $(HS_LIBS)
 
-compat_tests = %D%/add.test.mjs %D%/admin.test.mjs %D%/cron.test.mjs \
-	%D%/doctor.test.mjs %D%/operations.test.mjs %D%/programs.test.mjs \
-	%D%/random.test.mjs %D%/retold.test.mjs \
+compat_tests = %D%/add.test.mjs %D%/admin.test.mjs %D%/board.test.mjs \
+	%D%/chaos.test.mjs %D%/cron.test.mjs %D%/doctor.test.mjs \
+	%D%/matrix.test.mjs %D%/moving.test.mjs %D%/operations.test.mjs \
+	%D%/programs.test.mjs %D%/random.test.mjs %D%/retold.test.mjs \
 	%D%/schedule.test.mjs %D%/together.test.mjs \
 	%D%/version5.test.mjs %D%/work.test.mjs
 compat_files = $(compat_tests) %D%/package.json %D%/package-lock.json \
-	%D%/both.mjs %D%/dice.mjs %D%/differences.mjs %D%/keyspace.mjs \
-	%D%/long.mjs %D%/random.mjs %D%/raw.mjs %D%/shrink.mjs \
-	%D%/stage.mjs %D%/steps.mjs %D%/walk.mjs
+	%D%/both.mjs %D%/dice.mjs %D%/differences.mjs %D%/fleet.mjs \
+	%D%/keyspace.mjs %D%/long.mjs %D%/node_worker.mjs %D%/random.mjs \
+	%D%/raw.mjs %D%/shell.mjs %D%/shrink.mjs %D%/stage.mjs \
+	%D%/steps.mjs %D%/walk.mjs
 EXTRA_DIST += $(compat_files)
 
 NPM = npm
@@ -28,6 +30,8 @@ NODE = node
 NODE_TESTS = *.test.mjs
 # of random stories, for each level: make check-compat-long LONG_STEPS=5000
 LONG_STEPS = 100000
+# under kill -9
+LONG_JOBS = 20000
 
 compat_programs = tests/lib/queue_peer$(EXEEXT) tests/lib/cron_at$(EXEEXT) \
 	tests/lib/mock$(EXEEXT)
@@ -53,9 +57,10 @@ check-compat: all $(compat_programs)
 			result=1; } && \
 		exit $$result
 
-check-compat-long: $(compat_programs)
+check-compat-long: all $(compat_programs)
 	$(compat_folder)
-	$(compat_environment) && $(NODE) long.mjs $(LONG_STEPS)
+	$(compat_environment) && $(NODE) long.mjs $(LONG_STEPS) && \
+		JOBS=$(LONG_JOBS) $(NODE) --test chaos.test.mjs
 
 .PHONY: check-compat check-compat-long
 
