@@ -495,6 +495,62 @@ class Backend {
 		return number;
 	}
 
+	// ---- schedulers; BullMQ's classes say when ----
+
+	async addJobScheduler(id, nextMillis, data, template, scheduler, jobOpts) {
+		const { code, jobId, delay } = await this.ask('addJobScheduler', {
+			id,
+			next: nextMillis ?? 0,
+			data,
+			template: JSON.stringify(encode(template)),
+			scheduler,
+			// as every job has them; a test of the script has none
+			jobOpts: JSON.stringify({ attempts: 0, ...encode(jobOpts) }),
+		});
+		if (code < 0)
+			throw finishedErrors({ code, command: 'addJobScheduler' });
+		return [jobId, delay];
+	}
+
+	async updateJobSchedulerNextMillis(id, nextMillis, data, jobOpts,
+		producerId) {
+		const { jobId } = await this.ask('updateJobSchedulerNextMillis', {
+			id,
+			next: nextMillis ?? 0,
+			every: jobOpts.repeat?.every ?? 0,
+			data,
+			jobOpts: JSON.stringify(encode(jobOpts)),
+			producerId,
+		});
+		return jobId ?? null;
+	}
+
+	removeJobScheduler(id) {
+		return this.number('schedule-remove', { id }, 'removeJobScheduler');
+	}
+
+	async getJobScheduler(id) {
+		const { schedulers: [found] } = await this.ask('schedule-get',
+			{ id });
+		return found ? [found.hash, String(found.next)] : [null, null];
+	}
+
+	async getJobSchedulerData(id) {
+		const [flat] = await this.getJobScheduler(id);
+		const fields = {};
+		for (let i = 0; flat && i < flat.length; i += 2)
+			fields[flat[i]] = flat[i + 1];
+		return fields;
+	}
+
+	async isJobScheduler(id) {
+		return 'ic' in await this.getJobSchedulerData(id);
+	}
+
+	getJobSchedulersCount() {
+		return this.number('schedule-count', {}, 'getJobSchedulersCount');
+	}
+
 	// ---- looking ----
 
 	async getState(id) {
