@@ -195,11 +195,15 @@ on_jobs(void *ctx, struct job *const *jobs, size_t n, enum job_state state,
 	struct sweep *sweep = ctx;
 	struct call *calls = xcalloc(n, sizeof *calls);
 
-	(void)state;
+	const bool is_finished = state == JOB_FAILED || state == JOB_COMPLETED;
+
 	(void)progress;
-	for (size_t i = 0; i < n; i++)
+	/* finished ones come newest first; what waits again does so in turn */
+	for (size_t i = 0; i < n; i++) {
+		const struct job *job = jobs[is_finished ? n - 1 - i : i];
 		call_start(&calls[i], sweep->act, sweep->session, sweep->queue,
-			   jobs[i]->id_bytes);
+			   job->id_bytes);
+	}
 	int code = session_wait(sweep->session);
 	for (size_t i = 0; i < n; i++)
 		sweep->tally->n[calls[i].result]++;

@@ -109,7 +109,8 @@ print_line(const struct follower *follower, const struct event_entry *entry)
 		show_text(out, span_text(name));
 		fputs("  ", out);
 	}
-	fprintf(out, "%-16s", event);
+	fprintf(out, entry->job_id.len + entry->n_fields > 0 ? "%-16s" : "%s",
+		event);
 	if (entry->job_id.len > 0) {
 		fputs("  ", out);
 		show_text(out, entry->job_id);

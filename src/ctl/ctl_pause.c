@@ -15,8 +15,8 @@
 struct turn { /* of one queue's switch */
 	const char *name;
 	bool was_paused;
-	bool is_new;     /* nobody has ever used it, it seems */
-	int64_t n_moved; /* of those set aside */
+	bool has_settings; /* somebody has used it before */
+	int64_t n_moved;   /* of those set aside */
 	struct admin_counts after;
 };
 
@@ -30,8 +30,7 @@ turn_switch(struct turn *turn, struct session *session, bool pauses)
 	if (code != CTL_OK)
 		return code;
 	turn->was_paused = settings.is_paused;
-	turn->is_new = settings.max_events == 0 && !*settings.version &&
-		       !settings.is_paused;
+	turn->has_settings = settings.max_events > 0 || *settings.version;
 	struct ask ask = ask_begin(session);
 	code = ask_end(&ask, pauses ? control_pause(queue, ask_number, &ask)
 				    : control_resume(queue, ask_number, &ask));
@@ -39,6 +38,16 @@ turn_switch(struct turn *turn, struct session *session, bool pauses)
 		return code;
 	turn->n_moved = ask.n;
 	return ask_counts(session, queue, &turn->after);
+}
+
+/* No settings, no job: nobody has ever used a queue of that name, it seems. */
+static bool
+turn_is_first(const struct turn *turn)
+{
+	bool is_empty = !turn->has_settings && !turn->was_paused;
+	for (int k = 0; k < JOB_N_STATES; k++)
+		is_empty = is_empty && turn->after.n[k] == 0;
+	return is_empty;
 }
 
 static void
@@ -87,7 +96,7 @@ switch_queues(struct session *session, const char **queues,
 			turn_print_json(&turn, i == 0);
 		else
 			turn_print(&turn, pauses);
-		if (turn.is_new)
+		if (turn_is_first(&turn))
 			ctl_complain("queue %s was never used before; is that "
 				     "its name?",
 				     queues[i]);

@@ -5,6 +5,9 @@
  * "retry --all" walks the failed jobs while workers may be failing more of them.
  * It ends: what failed after it began is passed over, and it never retries more
  * jobs than had failed when it began.
+ *
+ * Known limit: the newest page of failed jobs waits again before the older
+ * ones; within a page the oldest is first.
  */
 #include <stdio.h>
 

@@ -142,7 +142,9 @@ is 'all' "$(hooksync jobs failed --limit 1000 | wc -l)" 21
 
 ends_with 0 retry --error timeout --name '*identity*'
 is 'only what matches' "$(cat "$stage/said")" 'sync: 5 failed jobs wait again'
-is 'those wait' "$(states_of identity-1) $(states_of identity-9)" 'wait  wait '
+is 'those wait, the oldest next in turn' \
+	"$(rcli lrange bull:sync:wait 0 -1 | tr '\n' ' ')" \
+	'identity-1 identity-3 identity-5 identity-7 identity-9 '
 is 'attempts are counted anew' "$(job_field identity-1 atm)" ''
 is 'others stay' "$(states_of identity-2) $(states_of invoice-1)" \
 	'failed  failed '
