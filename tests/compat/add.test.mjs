@@ -473,6 +473,44 @@ function anyOptions(pick) {
 	return opts;
 }
 
+// A tree of few ids, so that they meet again, in two queues.
+function anyTree(pick, depth = 0) {
+	const queue = pick(2) ? QUEUE : PARENTS;
+	const children = [];
+	for (let n = depth < 2 ? pick(3) + (depth === 0) : 0; n > 0; n--)
+		children.push(anyTree(pick, depth + 1));
+	const opts = {};
+	if (pick(4) === 0)
+		opts.delay = 10 * pick(3);
+	if (pick(4) === 0)
+		opts.priority = pick(3);
+	/* not failParentOnFailure: taking a parent that must fail is another
+	   story */
+	if (pick(3) === 0)
+		opts[['continueParentOnFailure', 'ignoreDependencyOnFailure',
+			'removeDependencyOnFailure'][pick(3)]] = true;
+	return node(queue, `id-${pick(12)}`, children, opts);
+}
+
+// Somebody deletes a job by hand, and the id that it may hold.
+function lose(s, id) {
+	return s.both(`${id} is deleted`, (redis) => redis.multi()
+		.del(known(s, id), known(s, 'de:de-0'))
+		.zrem(known(s, 'completed'), id)
+		.zrem(known(s, 'failed'), id).exec());
+}
+
+// One of the active jobs ends, if BullMQ can do it.
+async function endOne(s, pick) {
+	const [id] = await s.redisNode.lrange(known(s, 'active'), 0, 0);
+	const exists = (...suffixes) => s.redisNode.exists(
+		suffixes.map((suffix) => known(s, `${id}${suffix}`)));
+	if (!id || await exists('', ':lock') < 2 ||
+		await exists(':dependencies', ':unsuccessful') > 0)
+		return;
+	await s[pick(3) ? 'complete' : 'fail'](id);
+}
+
 stories('adding anything', (story) => {
 	for (const seed of [1, 2, 3, 4, 5, 6]) {
 		story(`one by one, seed ${seed}`, async (s) => {
@@ -484,22 +522,32 @@ stories('adding anything', (story) => {
 				case 1:
 					await take(s);
 					break;
-				case 2: {
-					const [id] = await s.redisNode.lrange(
-						known(s, 'active'), 0, 0);
-					if (id && s.jobs[id] &&
-						await s.redisNode.exists(known(s, id)) &&
-						!await s.redisNode.exists(
-							known(s, `${id}:dependencies`)))
-						await s[pick(3) ? 'complete' : 'fail'](id);
+				case 2:
+					await endOne(s, pick);
 					break;
-				}
 				case 3:
 					if (pick(4) === 0)
-						await remove(s, `id-${pick(4)}`, 'de:de-0');
+						await lose(s, `id-${pick(4)}`);
 					break;
 				default:
 					await addRaw(s, anyOptions(pick));
+				}
+			}
+		});
+
+		story(`flows, seed ${seed}`, async (s) => {
+			const pick = generator(seed * 15485863);
+			for (let i = 0; i < 60; i++) {
+				s.clock += pick(8);
+				switch (pick(4)) {
+				case 0:
+					await take(s);
+					break;
+				case 1:
+					await endOne(s, pick);
+					break;
+				default:
+					await flow(s, anyTree(pick));
 				}
 			}
 		});
