@@ -402,7 +402,7 @@ is_confirmed(const struct ward *ward)
 	if (ward->line->is_json || !isatty(STDIN_FILENO) ||
 	    !isatty(STDOUT_FILENO))
 		return false;
-	printf("Repair these %" PRId64 "? [y/N] ", ward->n_repairable);
+	fputs("Do what stands behind --repair? [y/N] ", stdout);
 	fflush(stdout);
 	return fgets(answer, sizeof answer, stdin) &&
 	       (answer[0] == 'y' || answer[0] == 'Y');
