@@ -15,7 +15,7 @@ compat_tests = %D%/add.test.mjs %D%/admin.test.mjs %D%/board.test.mjs \
 	%D%/chaos.test.mjs %D%/cron.test.mjs %D%/doctor.test.mjs \
 	%D%/matrix.test.mjs %D%/moving.test.mjs %D%/operations.test.mjs \
 	%D%/programs.test.mjs %D%/random.test.mjs %D%/retold.test.mjs \
-	%D%/schedule.test.mjs %D%/together.test.mjs \
+	%D%/schedule.test.mjs %D%/ticks.test.mjs %D%/together.test.mjs \
 	%D%/version5.test.mjs %D%/work.test.mjs
 compat_files = $(compat_tests) %D%/package.json %D%/package-lock.json \
 	%D%/both.mjs %D%/dice.mjs %D%/differences.mjs %D%/fleet.mjs \
