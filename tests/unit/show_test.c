@@ -236,6 +236,83 @@ test_table(void **state)
 	free(text);
 }
 
+/* The first rows say how wide the columns are; a pipe has no limit. */
+static char *
+flushed(size_t width, const char *first, const char *second)
+{
+	static const struct show_column columns[] = {
+		{ .head = "ID" },
+		{ .head = "REASON", .may_shrink = true, .may_hide = true },
+	};
+	struct show_table *table = show_table_new(columns, 2);
+	char *text = NULL;
+	size_t text_len = 0;
+	FILE *out = open_memstream(&text, &text_len);
+
+	assert_non_null(out);
+	char *row[] = { xstrdup("crm-1"), first ? xstrdup(first) : NULL };
+	show_table_add(table, row);
+	show_table_flush(table, out, width);
+	char *next[] = { xstrdup("crm-longer-1"), xstrdup(second) };
+	show_table_add(table, next);
+	show_table_flush(table, out, width);
+	show_table_print(table, out, width); /* no more rows, no second head */
+	show_table_free(table);
+	fclose(out);
+	return text;
+}
+
+static void
+test_table_flushed(void **state)
+{
+	(void)state;
+	char *text = flushed(0, "short", "much longer than it");
+	assert_string_equal(text, "ID     REASON\n"
+				  "crm-1  short\n"
+				  "crm-longer-1  much longer than it\n");
+	free(text);
+	/* what is left of the line is the last column's */
+	text = flushed(24, "short", "much longer than it");
+	assert_string_equal(text,
+			    "ID     REASON\n"
+			    "crm-1  short\n"
+			    "crm-longer-1  much longer than\xe2\x80\xa6\n");
+	free(text);
+	/* a column is not hidden for want of what later rows may have */
+	text = flushed(0, NULL, "r");
+	assert_string_equal(text, "ID     REASON\n"
+				  "crm-1  -\n"
+				  "crm-longer-1  r\n");
+	free(text);
+}
+
+static void
+test_cut(void **state)
+{
+	static const struct {
+		size_t width;
+		const char *expected;
+	} cases[] = {
+		{ 0, "Zo\xc3\xab is" },
+		{ 6, "Zo\xc3\xab is" },
+		{ 5, "Zo\xc3\xab \xe2\x80\xa6" },
+		{ 3, "Zo\xe2\x80\xa6" },
+		{ 1, "\xe2\x80\xa6" },
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char *text = NULL;
+		size_t len = 0;
+		FILE *out = open_memstream(&text, &len);
+		assert_non_null(out);
+		show_cut(out, "Zo\xc3\xab is", cases[i].width);
+		fclose(out);
+		assert_string_equal(text, cases[i].expected);
+		free(text);
+	}
+}
+
 int
 main(void)
 {
@@ -249,6 +326,8 @@ main(void)
 		cmocka_unit_test(test_age),
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_table_flushed),
+		cmocka_unit_test(test_cut),
 	};
 	return cmocka_run_group_tests_name("show", tests, NULL, NULL);
 }
