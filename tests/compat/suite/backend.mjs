@@ -500,7 +500,7 @@ class Backend {
 	async addJobScheduler(id, nextMillis, data, template, scheduler, jobOpts) {
 		const { code, jobId, delay } = await this.ask('addJobScheduler', {
 			id,
-			next: nextMillis ?? 0,
+			next: scheduler.every ? 0 : nextMillis, // an interval decides
 			data,
 			template: JSON.stringify(encode(template)),
 			scheduler,
@@ -516,7 +516,7 @@ class Backend {
 		producerId) {
 		const { jobId } = await this.ask('updateJobSchedulerNextMillis', {
 			id,
-			next: nextMillis ?? 0,
+			next: jobOpts.repeat?.every ? 0 : nextMillis,
 			every: jobOpts.repeat?.every ?? 0,
 			data,
 			jobOpts: JSON.stringify(encode(jobOpts)),
