@@ -118,7 +118,7 @@ static void
 print_id_json(const struct act *act, const char *id, const char *where,
 	      enum act_result result, bool is_first)
 {
-	fputs(is_first ? "[{\"id\":" : ",\n {\"id\":", stdout);
+	fputs(is_first ? "{\"id\":" : ",\n {\"id\":", stdout);
 	show_json_text(stdout, span_text(id));
 	fputs(",\"queue\":", stdout);
 	if (where)
@@ -160,6 +160,8 @@ act_on_ids(const struct act *act, struct session *session, const char **names,
 	queues = xcalloc(n, sizeof *queues);
 	for (size_t i = 0; i < n; i++)
 		queues[i] = session_queue(session, names[i]);
+	if (is_json)
+		fputs("[", stdout);
 	for (size_t i = 0; code == CTL_OK && i < n_ids; i++) {
 		const char *where;
 		enum act_result result;
@@ -173,7 +175,7 @@ act_on_ids(const struct act *act, struct session *session, const char **names,
 		else
 			print_id(act, ids[i], where, result);
 	}
-	if (is_json && code == CTL_OK)
+	if (is_json)
 		fputs("]\n", stdout);
 	free(queues);
 	return code == CTL_OK && !is_complete ? CTL_NO_MATCH : code;

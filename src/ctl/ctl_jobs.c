@@ -194,6 +194,7 @@ jobs_visit(struct session *session, const char **queues,
 	const struct walk walk = { session, &filter, "looking" };
 	int code = CTL_OK;
 
+	session_catch_interrupt(session); /* what was found is shown */
 	if (line->is_json)
 		fputs("[", stdout);
 	else

@@ -43,6 +43,7 @@ preview_walk(struct session *session, const char *name,
 	const struct walk walk = { session, filter, "counting" };
 
 	*preview = (struct preview){ 0 };
+	session_catch_interrupt(session);
 	return walk_queue(&walk, session_queue(session, name), on_jobs,
 			  preview);
 }

@@ -231,6 +231,8 @@ session_catch_interrupt(struct session *session)
 {
 	static const int numbers[2] = { SIGINT, SIGTERM };
 
+	if (session->signals[0])
+		return; /* it does already */
 	for (size_t i = 0; i < 2; i++) {
 		session->signals[i] = evsignal_new(session->base, numbers[i],
 						   on_signal, session);
