@@ -241,7 +241,8 @@ stories('step by step like BullMQ', (story) => {
 		await s.take('1');
 		await s.complete('1');
 		await retry('1', 'completed');
-		await s.take('1');
+		// BullMQ 5 forgets that '2' was prioritized
+		await s.take(s.level === 5 ? '2' : '1');
 	});
 
 	story('removeOnComplete and removeOnFail in every form', async (s) => {
