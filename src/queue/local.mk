@@ -82,9 +82,11 @@ tests_unit_idset_test_SOURCES = tests/unit/idset_test.c
 tests_unit_idset_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/it/queue_test tests/it/queue_add_test \
-	tests/it/queue_finish_test tests/it/queue_work_test
+	tests/it/queue_finish_test tests/it/queue_work_test \
+	tests/it/queue_schedule_test
 TESTS += tests/it/queue_test tests/it/queue_add_test \
-	tests/it/queue_finish_test tests/it/queue_work_test
+	tests/it/queue_finish_test tests/it/queue_work_test \
+	tests/it/queue_schedule_test
 queue_stage = tests/lib/queue_stage.c tests/lib/queue_stage.h tests/lib/patience.h \
 	tests/lib/redis_server.c tests/lib/redis_server.h
 tests_it_queue_test_SOURCES = tests/it/queue_test.c $(queue_stage)
@@ -95,6 +97,9 @@ tests_it_queue_finish_test_SOURCES = tests/it/queue_finish_test.c \
 	$(queue_stage)
 tests_it_queue_work_test_SOURCES = tests/it/queue_work_test.c $(queue_stage)
 tests_it_queue_work_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
+tests_it_queue_schedule_test_SOURCES = tests/it/queue_schedule_test.c \
+	$(queue_stage)
+tests_it_queue_schedule_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
 tests_it_queue_finish_test_LDADD = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/it/queue_admin_test
