@@ -202,8 +202,11 @@ export class Dice {
 	// A child for a job that is there, or was.
 	addChild() {
 		const q = this.queue();
-		const id = this.chance(0.9) ? this.id(q, 'active', 'wait',
-			'waiting-children', 'delayed', 'completed') : 'nobody';
+		const scheduled = this.ids(q, 'active')
+			.filter((each) => each.startsWith('repeat:'));
+		const id = this.pick(scheduled) ?? (this.chance(0.9) ?
+			this.id(q, 'active', 'wait', 'waiting-children', 'delayed',
+				'completed') : 'nobody');
 		return id && { op: 'add', q: this.queue(), name: 'child', data: {},
 			opts: { ...this.options(), ...this.keeps(), ...this.flag(),
 				parent: { id, queue: base(q) } } };
@@ -234,6 +237,7 @@ export class Dice {
 
 	take() {
 		return { op: 'take', q: this.queue(), token: `t${this.below(3)}`,
+			...this.maybe({ isNameless: true }, 0.05),
 			...(this.limiter && this.chance(0.8) && {
 				limit: this.limiter }) };
 	}
@@ -365,7 +369,7 @@ export class Dice {
 
 	resume() {
 		const q = QUEUES.find((each) => this.isPaused(each)) ??
-			(this.chance(0.1) ? this.queue() : undefined);
+			(this.chance(0.2) ? this.queue() : undefined);
 		return q && { op: 'resume', q };
 	}
 
@@ -424,6 +428,13 @@ export class Dice {
 
 	leaveParent() {
 		const q = this.queue();
+		const child = [...this.walk.node.keys.keys()].find((key) =>
+			/:repeat:[^:]*:[0-9]*:dependencies$/.test(key));
+		if (child && this.chance(0.5)) {
+			const key = this.pick(this.walk.node.list(child));
+			return { op: 'leaveParent', q: key.split(':')[1],
+				id: key.split(':').slice(2).join(':') };
+		}
 		const id = this.anyId(q);
 		return id && { op: 'leaveParent', q, id };
 	}

@@ -9,8 +9,7 @@ const base = (key) => key.slice(0, key.lastIndexOf(':'));
 
 // We have the marker of a job that may be taken, BullMQ has not.
 const wakesMore = (key, left, right) => key.endsWith(':marker') &&
-	!('0' in (left?.content ?? {})) && right?.content['0'] === '0' &&
-	left?.content['1'] === right.content['1'];
+	!('0' in (left?.content ?? {})) && right?.content['0'] === '0';
 
 export const rules = [
 	{

@@ -63,8 +63,8 @@ function ourTake({ jobs: [job], limited, due, busy }) {
 	return { limited: limited > 0, due: limited > 0 || busy ? 0 : due };
 }
 
-function taking({ token, n = 1, limit }) {
-	return { token, worker: 'w1', lockDuration: LOCK, n,
+function taking({ token, n = 1, limit, isNameless }) {
+	return { token, worker: isNameless ? '' : 'w1', lockDuration: LOCK, n,
 		...(limit && { limit }) };
 }
 
@@ -208,14 +208,15 @@ export const OPS = {
 	take: {
 		node: async (side, { q, ...step }) => {
 			const at = side.at(q);
+			const name = step.isNameless ? undefined : 'w1';
 			const taken = [];
 			for (let i = 0; i < (step.n ?? 1); i++) {
 				const reply = took(at, await with_(at.worker, step,
 					async () => (is5 ?
 						at.worker.scripts.moveToActive(
-							await at.worker.client, step.token, 'w1') :
+							await at.worker.client, step.token, name) :
 						at.worker.backend.moveToActive(step.token,
-							'w1'))));
+							name))));
 				if (!reply.id && taken.length > 0)
 					break;
 				taken.push(reply);
@@ -321,14 +322,11 @@ export const OPS = {
 				`${step.child.queue}:${step.child.id}` : '' }),
 	},
 	extend: {
-		node: async (side, { q, ids, token }) => {
-			const lost = await side.at(q).worker.extendJobLocks(ids,
-				ids.map(() => token), LOCK);
-			return lost;
-		},
+		node: (side, { q, ids, token }) => side.at(q).worker.extendJobLocks(
+			ids, ids.map(() => token), 2 * LOCK),
 		ours: async (ours, { q, ids, token }) =>
 			(await ours.at(q).peer.do('extend',
-				{ token, ids, lockDuration: LOCK })).lost,
+				{ token, ids, lockDuration: 2 * LOCK })).lost,
 	},
 	stalled: {
 		node: async (side, { q, max }) => {
