@@ -51,6 +51,11 @@ tests_unit_roster_test_SOURCES = tests/unit/roster_test.c
 tests_unit_roster_test_LDADD = $(worker_test_libs)
 tests_unit_stats_test_SOURCES = tests/unit/stats_test.c
 tests_unit_stats_test_LDADD = $(worker_test_libs)
+
+check_PROGRAMS += tests/it/tick_test
+TESTS += tests/it/tick_test
+tests_it_tick_test_SOURCES = tests/it/tick_test.c $(queue_stage)
+tests_it_tick_test_LDADD = $(worker_test_libs)
 endif
 
 worker_stories = \

@@ -61,7 +61,7 @@
 	(16 * 1024 * 1024) /* hard limit of a fetched object */
 #define BOUNDS_HTTP_HEADER_BYTES (64 * 1024)
 #define BOUNDS_MAPPED_BYTES (16 * 1024 * 1024)
-#define BOUNDS_SCHEDULE_PAGE 1000 /* schedulers in one reply */
+#define BOUNDS_SCHEDULE_PAGE 1000                  /* schedulers in one reply */
 #define BOUNDS_RETRY_AFTER_MS (24LL * 3600 * 1000) /* longer promises are cut */
 
 #endif
