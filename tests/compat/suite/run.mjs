@@ -34,6 +34,7 @@ const files = named.length > 0 ? named : FILES;
 const nRunners = Number(process.env.SUITE_RUNNERS ?? 2);
 const folder = mkdtempSync(join(tmpdir(), 'hooksync-suite-'));
 const children = new Set();
+const troubles = []; // what is wrong besides tests
 
 function read(name, absent) {
 	return existsSync(name) ? JSON.parse(readFileSync(name, 'utf8')) : absent;
@@ -116,8 +117,9 @@ class Runner {
 		await child.ended;
 		if (this.peer) {
 			this.peer.stdin.end();
-			if (await this.peer.ended !== 0)
-				words += '\nqueue_peer did not end well\n';
+			const code = await this.peer.ended;
+			if (code !== 0)
+				troubles.push(`${file}: queue_peer ended with ${code}`);
 			this.peer = undefined;
 		}
 		const seen = read(result, { testResults: [] });
@@ -303,7 +305,9 @@ async function main() {
 	const bad = report(untouched, ours);
 	write('ours.json', ours);
 	count();
-	return bad.length > 0 ? 1 : 0;
+	for (const trouble of troubles)
+		console.log(`TROUBLE: ${trouble}`);
+	return bad.length + troubles.length > 0 ? 1 : 0;
 }
 
 process.on('exit', () => {
