@@ -24,6 +24,14 @@ needs() # PROGRAM LIBRARY
 	readelf -d "$top_builddir/$1" | grep NEEDED | grep -q "\[$2[-.]"
 }
 
+# The questions can be answered: each program is there, and needs something.
+for program in hooksync-fcgi hooksync-worker; do
+	if needs "$program" libevent_core && needs "$program" libhiredis; then
+		report ok "$program needs libevent and hiredis"
+	else
+		report 'not ok' "$program needs libevent and hiredis"
+	fi
+done
 for library in libcurl libjq libglib; do
 	if needs hooksync-fcgi "$library"; then
 		report 'not ok' "the responder needs no $library"
@@ -36,7 +44,6 @@ if needs hooksync-worker libfcgi; then
 else
 	report ok 'the worker needs no libfcgi'
 fi
-# and the question is one that can be answered
 if needs hooksync-worker libcurl; then
 	report ok 'the worker needs libcurl'
 else
