@@ -31,7 +31,8 @@ const WEIGHTS = {
 	obliterate: 0.3, remove: 3, removeChildren: 1, leaveParent: 1, promote: 2,
 	promoteAll: 0.5, retry: 3, retryAll: 0.7, data: 1, progress: 1, log: 1,
 	clearLog: 0.5, delay: 2, priority: 3, freeDedup: 1, freeDedupOfJob: 0.5,
-	schedule: 2, unschedule: 0.7, advance: 3,
+	schedule: 2, unschedule: 0.7, advance: 3, repeatByNode: LEVEL === 5 ? 0.5 : 0,
+	oldMarker: 0.2,
 };
 
 export class Dice {
@@ -232,6 +233,14 @@ export class Dice {
 		for (const name of ['failParentOnFailure', 'continueParentOnFailure',
 			'ignoreDependencyOnFailure', 'removeDependencyOnFailure'])
 			delete tree.opts[name];
+		const parent = this.anyId(QUEUES[0]);
+		if (parent && this.chance(0.15))
+			Object.assign(tree.opts, this.flag(), { parent: {
+				id: this.chance(0.9) ? parent : 'nobody',
+				queue: base(QUEUES[0]) } });
+		else if (this.chance(0.15) && (LEVEL === 5 || !tree.children))
+			tree.opts.deduplication = { id: `d${this.below(3)}`,
+				...this.maybe({ ttl: HOUR }, 0.5) };
 		return { op: 'addFlow', tree };
 	}
 
@@ -548,6 +557,19 @@ export class Dice {
 		const id = this.pick(this.ids(QUEUES[0], 'active')
 			.filter((each) => jobs[each]?.repeatJobKey));
 		return id && { op: 'advance', q: QUEUES[0], id };
+	}
+
+	// What BullMQ 5 still calls repeatable jobs.
+	repeatByNode() {
+		return { op: 'addByNode', q: QUEUES[0], name: `n${this.n}`,
+			data: { n: this.n }, opts: { ...this.keeps(),
+				repeat: { every: this.pick([500, 1000]) } } };
+	}
+
+	// What BullMQ 4 woke its workers with.
+	oldMarker() {
+		return { op: 'oldMarker', q: this.queue(),
+			id: `0:${this.walk.clock}` };
 	}
 
 	throw() {

@@ -346,6 +346,9 @@ export const OPS = {
 		redis: (redis, { q }) =>
 			redis.hdel(`${base(q)}:meta`, 'opts.maxLenEvents'),
 	},
+	oldMarker: {
+		redis: (redis, { q, id }) => redis.rpush(`${base(q)}:wait`, id),
+	},
 	// ---- administration ----
 	pause: {
 		node: (side, { q }) => side.at(q).queue.pause().then(() => 0),
