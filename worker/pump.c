@@ -7,7 +7,13 @@
  * names a time only sets the timer. Beyond BullMQ: the time of the next delayed
  * job is kept by our own timer, because Redis ends a blocking wait only to a
  * tenth of a second; and a take that brings fewer than asked for has emptied
- * the queue, so no second one is sent to see it empty.
+ * the queue, so no second one is sent to see it empty. While there is work, the
+ * call that tells how jobs ended takes the next ones (settle): on_taken() does
+ * not care which call brought them.
+ *
+ * A queue of BullMQ's closed edition is left alone, unless the operator says
+ * otherwise: its keys are unknown, and what we do not know we could harm. Its
+ * settings are looked at before the first take and with each stalled check.
  *
  * The blocking connection carries the worker's name (CLIENT SETNAME), by which
  * getWorkers() and dashboards find us. If it alone is down, a timer takes its
@@ -24,6 +30,7 @@
 #include "base/bounds.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "queue/control.h"
 #include "queue/take.h"
 #include "worker/lease.h"
 #include "worker/quote.h"
@@ -34,6 +41,7 @@
 #define LIMITED_MAX_MS 30000 /* BullMQ's maximumRateLimitDelay */
 #define TIMER_MAX_MS 10000   /* BullMQ's cap of a block */
 #define STORM_MS 10000
+#define PRO_MS 60000 /* between looks at a queue that is not for us */
 #define CLIENT_NAME_BYTES 1024
 
 struct pump {
@@ -46,11 +54,15 @@ struct pump {
 	struct tick *tick;
 	struct event *due_timer; /* then: take */
 	struct event *stalled_timer;
+	bool is_known;    /* the queue may be worked on */
+	bool is_pro;      /* it may not: it is BullMQ Pro's */
+	bool is_looking;  /* at its settings */
+	bool has_started; /* the blocking connection */
 	bool is_stopping;
-	bool is_drained; /* the last take left nothing to take */
-	bool is_waiting; /* a wait on the marker is under way */
-	bool is_resting; /* due_timer says when that is over */
-	bool is_busy;    /* paused, or at the queue's own limit */
+	bool is_drained;   /* the last take left nothing to take */
+	bool is_waiting;   /* a wait on the marker is under way */
+	bool is_resting;   /* due_timer says when that is over */
+	bool is_busy;      /* paused, or at the queue's own limit */
 	size_t n_asked;    /* of the take under way; 0: none */
 	int64_t asked_ms;  /* monotonic: when it was sent */
 	int64_t due_at_ms; /* wall time of the next delayed job; 0: unknown */
@@ -209,16 +221,52 @@ on_taken(void *ctx, enum hs_err err, const char *text,
 		pump->is_drained = true;
 }
 
+/* What comes with the ends of jobs, which may have been what kept the queue at
+ * its own limit: that was looked at. */
+static void
+on_taken_with_ends(void *ctx, enum hs_err err, const char *text,
+		   struct take_result *result)
+{
+	struct pump *pump = ctx;
+
+	pump->n_told_seen = settle_n_told(pump->settle);
+	on_taken(pump, err, text, result);
+}
+
+static struct take_options
+take_options_of(const struct pump *pump, size_t n)
+{
+	const struct conf *conf = pump->set.conf;
+
+	return (struct take_options){
+		.token = pump->set.token,
+		.worker_name = pump->set.worker_name,
+		.lock_duration_ms = conf->worker.lock_duration_ms,
+		.n = n < BOUNDS_TAKE_BATCH ? n : BOUNDS_TAKE_BATCH,
+		.now_ms = clock_wall_ms(),
+		.limit = { conf->queue.limit_max, conf->queue.limit_ms },
+	};
+}
+
+static void
+note_asked(struct pump *pump, size_t n)
+{
+	pump->n_asked = n;
+	pump->asked_ms = clock_mono_ms();
+	pump->set.slots->n_used += n;
+}
+
+static bool
+may_take(const struct pump *pump)
+{
+	return !pump->is_stopping && pump->n_asked == 0 && !pump->is_resting &&
+	       pump->is_known;
+}
+
 static void
 take(struct pump *pump, size_t n_free)
 {
-	const struct take_options options = {
-		.token = pump->set.token,
-		.worker_name = pump->set.worker_name,
-		.lock_duration_ms = pump->set.conf->worker.lock_duration_ms,
-		.n = n_free < BOUNDS_TAKE_BATCH ? n_free : BOUNDS_TAKE_BATCH,
-		.now_ms = clock_wall_ms(),
-	};
+	const struct take_options options = take_options_of(pump, n_free);
 	enum hs_err err;
 
 	err = take_jobs(pump->queue, &options, on_taken, pump);
@@ -227,9 +275,7 @@ take(struct pump *pump, size_t n_free)
 		rest(pump, REST_MS);
 		return;
 	}
-	pump->n_asked = options.n;
-	pump->asked_ms = clock_mono_ms();
-	pump->set.slots->n_used += options.n;
+	note_asked(pump, options.n);
 }
 
 /* ---- waiting ---- */
@@ -266,28 +312,6 @@ wait(struct pump *pump)
 	if (pump->due_at_ms > 0 ||
 	    !event_pending(pump->due_timer, EV_TIMEOUT, NULL))
 		arm_due(pump);
-}
-
-void
-pump_turn(struct pump *pump)
-{
-	struct roster_slots *slots = pump->set.slots;
-
-	if (pump->is_stopping || pump->n_asked > 0 || pump->is_resting ||
-	    !rconn_is_up(pump->set.conn))
-		return;
-	if (pump->is_busy && settle_n_told(pump->settle) != pump->n_told_seen) {
-		/* what kept the queue at its own limit may have been ours */
-		pump->is_busy = false;
-		pump->is_drained = false;
-	}
-	pump->n_told_seen = settle_n_told(pump->settle);
-	if (slots->n_used >= slots->n_all)
-		return;
-	if (pump->is_drained)
-		wait(pump);
-	else
-		take(pump, slots->n_all - slots->n_used);
 }
 
 /* ---- the stalled check ---- */
@@ -331,12 +355,103 @@ check_stalled(struct pump *pump)
 		trouble(pump, "cannot look for stalled jobs", err, NULL);
 }
 
+/* ---- whose queue it is ---- */
+
+static void
+set_standing(struct pump *pump, const struct control_settings *settings)
+{
+	const bool is_pro =
+		settings->is_pro && !pump->set.conf->worker.force_pro;
+
+	if (is_pro && !pump->is_pro)
+		log_error("queue is left alone queue=%s reason=\"it belongs to "
+			  "BullMQ Pro (%s), whose keys are not public; see "
+			  "worker.force_pro in hooksync.conf(5)\"",
+			  pump->set.queue, settings->version);
+	if (pump->is_pro && !is_pro) {
+		log_notice("queue is worked on queue=%s reason=\"it belongs to "
+			   "BullMQ Pro no more\"",
+			   pump->set.queue);
+		pump->is_resting = false;
+		pump->is_drained = false;
+	}
+	/* the connection by which getWorkers() finds us */
+	if (!is_pro && !pump->has_started)
+		rconn_start(pump->blocking);
+	pump->has_started = pump->has_started || !is_pro;
+	pump->is_pro = is_pro;
+	pump->is_known = !is_pro;
+}
+
+static void
+on_settings(void *ctx, enum hs_err err, const char *text,
+	    const struct control_settings *settings)
+{
+	struct pump *pump = ctx;
+
+	pump->is_looking = false;
+	if (pump->is_stopping)
+		return;
+	if (err) {
+		trouble(pump, "cannot read the queue's settings", err, text);
+		if (err != HS_UNAVAILABLE)
+			rest(pump, REST_MS);
+		return;
+	}
+	set_standing(pump, settings);
+	if (pump->is_pro)
+		rest(pump, PRO_MS);
+	else
+		check_stalled(pump);
+}
+
+/* At the queue's settings; then, if it is for us, for stalled jobs. */
+static void
+look(struct pump *pump)
+{
+	enum hs_err err;
+
+	if (pump->is_stopping || pump->is_looking ||
+	    !rconn_is_up(pump->set.conn))
+		return;
+	err = control_read(pump->queue, on_settings, pump);
+	if (err == HS_OK)
+		pump->is_looking = true;
+	else
+		trouble(pump, "cannot read the queue's settings", err, NULL);
+}
+
 static void
 on_stalled_timer(evutil_socket_t fd, short what, void *ctx)
 {
 	(void)fd;
 	(void)what;
-	check_stalled(ctx);
+	look(ctx);
+}
+
+void
+pump_turn(struct pump *pump)
+{
+	struct roster_slots *slots = pump->set.slots;
+
+	if (!rconn_is_up(pump->set.conn))
+		return;
+	if (!pump->is_known && !pump->is_resting)
+		look(pump);
+	if (!may_take(pump))
+		return;
+	if (pump->is_busy && settle_n_told(pump->settle) != pump->n_told_seen) {
+		/* what kept the queue at its own limit may have been ours */
+		pump->is_busy = false;
+		pump->is_drained = false;
+	}
+	pump->n_told_seen = settle_n_told(pump->settle);
+	if (slots->n_used >= slots->n_all)
+		return;
+	if (pump->is_drained)
+		wait(pump);
+	else
+		take(pump, slots->n_all - slots->n_used);
 }
 
 /* ---- connections ---- */
@@ -358,7 +473,7 @@ pump_on_connected(struct pump *pump)
 	pump->is_resting = false;
 	/* in this order: what is still ours must not look stalled */
 	lease_renew(pump->lease);
-	check_stalled(pump);
+	look(pump);
 	tick_again(pump->tick);
 }
 
@@ -402,9 +517,11 @@ pump_new(const struct pump_settings *settings)
 	pump->queue = queue_new(settings->conn, conf->queue.prefix,
 				settings->queue, conf->redis.command_timeout_ms,
 				conf->queue.max_events);
+	pump->queue->level = (enum queue_level)conf->queue.bullmq_level;
 	roster_init(&pump->roster, pump->queue, settings->queue,
 		    settings->token, settings->slots);
-	pump->settle = settle_new(&pump->roster, conf);
+	pump->settle =
+		settle_new(&pump->roster, conf, on_taken_with_ends, pump);
 	pump->lease = lease_new(settings->base, &pump->roster, pump->settle,
 				conf->worker.lock_duration_ms);
 	pump->tick = tick_new(&pump->roster, on_ticked, pump);
@@ -415,7 +532,6 @@ pump_new(const struct pump_settings *settings)
 	    event_add(pump->stalled_timer, &every))
 		log_fatal(71, "cannot set a timer"); /* EX_OSERR */
 	pump->blocking = blocking_new(pump);
-	rconn_start(pump->blocking);
 	return pump;
 }
 
@@ -447,7 +563,16 @@ pump_ended(struct pump *pump, struct attempt *attempt)
 bool
 pump_settle(struct pump *pump)
 {
-	settle_turn(pump->settle);
+	const struct roster_slots *slots = pump->set.slots;
+	const size_t n_free =
+		slots->n_used < slots->n_all ? slots->n_all - slots->n_used : 0;
+	/* settle adds those that its call sets free */
+	struct take_options next = take_options_of(pump, n_free);
+	const bool takes =
+		may_take(pump) && (!pump->is_drained || pump->is_busy);
+
+	if (settle_turn(pump->settle, takes ? &next : NULL))
+		note_asked(pump, next.n);
 	return list_is_empty(&pump->roster.ended);
 }
 

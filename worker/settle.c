@@ -38,23 +38,29 @@ struct settle {
 	unsigned n_refused;   /* in a row */
 	unsigned n_calls;     /* under way */
 	uint64_t n_told;
+	take_fn on_taken; /* the pump's */
+	void *taken_ctx;
 	struct log_storm storm;
 };
 
 struct batch { /* one finish call under way */
 	struct settle *settle;
 	bool is_sent;
+	bool has_take; /* jobs were asked for, too */
 	size_t n;
 	struct attempt *attempts[BOUNDS_TAKE_BATCH];
 };
 
 struct settle *
-settle_new(struct roster *roster, const struct conf *conf)
+settle_new(struct roster *roster, const struct conf *conf, take_fn on_taken,
+	   void *ctx)
 {
 	struct settle *settle = xcalloc(1, sizeof(*settle));
 
 	settle->roster = roster;
 	settle->conf = conf;
+	settle->on_taken = on_taken;
+	settle->taken_ctx = ctx;
 	return settle;
 }
 
@@ -286,8 +292,8 @@ on_told(void *ctx, enum hs_err err, const char *text,
 {
 	struct batch *batch = ctx;
 	struct settle *settle = batch->settle;
+	struct take_result none = { 0 };
 
-	(void)taken; /* none were asked for */
 	if (batch->is_sent)
 		settle->n_calls--;
 	if (err || n != batch->n) {
@@ -297,12 +303,16 @@ on_told(void *ctx, enum hs_err err, const char *text,
 		for (size_t i = 0; i < n; i++)
 			on_result(settle, batch->attempts[i], results[i].code);
 	}
+	/* the slots of what has ended are free now */
+	if (batch->has_take)
+		settle->on_taken(settle->taken_ctx, err, text,
+				 taken ? taken : &none);
 	free(batch);
 }
 
-/* false: not now */
+/* false: not now. *next becomes NULL when it was sent along. */
 static bool
-tell_some(struct settle *settle)
+tell_some(struct settle *settle, struct take_options **next)
 {
 	struct roster *roster = settle->roster;
 	struct batch *batch = xcalloc(1, sizeof(*batch));
@@ -318,13 +328,24 @@ tell_some(struct settle *settle)
 		if (batch->n == BOUNDS_TAKE_BATCH)
 			break;
 	}
-	const struct finish_options options = { .token = roster->token,
-						.now_ms = clock_wall_ms() };
+	if (*next) {
+		(*next)->n += batch->n;
+		if ((*next)->n > BOUNDS_TAKE_BATCH)
+			(*next)->n = BOUNDS_TAKE_BATCH;
+	}
+	const struct finish_options options = {
+		.token = roster->token,
+		.now_ms = clock_wall_ms(),
+		.metrics_points = settle->conf->queue.metrics_points,
+		.next = *next,
+	};
 
 	err = finish_jobs(roster->queue, &options, items, batch->n, on_told,
 			  batch);
 	if (err == HS_OK) {
 		batch->is_sent = true;
+		batch->has_take = *next != NULL;
+		*next = NULL;
 		settle->n_calls++;
 		for (size_t i = 0; i < batch->n; i++)
 			roster_move(&roster->telling, batch->attempts[i]);
@@ -337,18 +358,20 @@ tell_some(struct settle *settle)
 	return false;
 }
 
-void
-settle_turn(struct settle *settle)
+bool
+settle_turn(struct settle *settle, struct take_options *next)
 {
 	struct roster *roster = settle->roster;
+	const bool has_next = next != NULL;
 
 	while (!list_is_empty(&roster->ended) && settle->n_calls < MAX_CALLS) {
 		if (!rconn_is_up(roster->queue->conn) ||
 		    clock_mono_ms() < settle->retry_due_ms)
-			return;
-		if (!tell_some(settle))
-			return;
+			break;
+		if (!tell_some(settle, &next))
+			break;
 	}
+	return has_next && !next;
 }
 
 void

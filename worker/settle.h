@@ -1,6 +1,10 @@
 /*
  * settle: telling Redis how attempts ended: one call per queue and turn of the
  * loop, repeated after a lost connection while the lock may still be ours.
+ *
+ * The same call may take: the pump says how many it has room for, and what is
+ * taken goes to the pump, as if it had asked itself. What settle does with ends
+ * does not depend on it.
  */
 #ifndef WORKER_SETTLE_H
 #define WORKER_SETTLE_H
@@ -10,13 +14,17 @@
 
 struct settle;
 
-/* All borrowed. */
-struct settle *settle_new(struct roster *roster, const struct conf *conf);
+/* All borrowed. on_taken gets the answer of each take that settle_turn() said it
+ * has sent, after the ends of the same call were dealt with. */
+struct settle *settle_new(struct roster *roster, const struct conf *conf,
+			  take_fn on_taken, void *ctx);
 /* The queue's connection must be gone already: no reply may come. */
 void settle_free(struct settle *settle);
 
-/* At the end of a turn: sends what has ended. */
-void settle_turn(struct settle *settle);
+/* At the end of a turn: sends what has ended. next: jobs to take in the first of
+ * its calls, next->n of them for slots that are free now, to which settle adds
+ * those that the call itself sets free; NULL: none. true: that was sent. */
+bool settle_turn(struct settle *settle, struct take_options *next);
 /* How many jobs have ended and been told since the start; a slot under the
  * queue's own limit may be free when it grows. */
 uint64_t settle_n_told(const struct settle *settle);
