@@ -330,14 +330,6 @@ a_job_too_large_is_taken_without_what_is_large(void **state)
 	assert_non_null(strstr(got.jobs[0]->poison, "too large: 68157"));
 	assert_null(got.jobs[1]->poison);
 	assert_int_equal(finish(failed(got.jobs[0]->poison)), CODE_DONE);
-	/* and with very many fields */
-	add(item("c"));
-	REDIS("EVAL",
-	      "local text = string.rep('x', 60000) "
-	      "for i = 1, 1200 do redis.call('HSET', KEYS[1], i, text) end",
-	      "1", "bull:sync:c");
-	take_one("c");
-	assert_non_null(strstr(got.jobs[0]->poison, "too large"));
 }
 
 #define N_STALLED 20000
