@@ -323,7 +323,7 @@ enqueuer_new(struct event_base *base, struct conf *conf)
 		.db = redis->db,
 		.client_name = "hooksync-fcgi",
 		.connect_timeout_ms = redis->connect_timeout_ms,
-		.scripts = queue_scripts,
+		.scripts = queue_add_scripts,
 	};
 	enqueuer->conf = conf_ref(conf);
 	list_init(&enqueuer->ages);

@@ -288,7 +288,7 @@ connect_redis(struct shift *shift)
 					    : NULL,
 		.db = redis->db,
 		.connect_timeout_ms = redis->connect_timeout_ms,
-		.scripts = queue_scripts,
+		.scripts = queue_work_scripts,
 	};
 
 	shift->topo = topo_static_new(&address);

@@ -117,7 +117,7 @@ connection_new(struct session *session, const char *label, rconn_state_fn fn,
 		.connect_timeout_ms = redis->connect_timeout_ms,
 		.is_quiet = true,
 		.retry_max_ms = 200, /* a person is waiting */
-		.scripts = queue_scripts,
+		.scripts = queue_command_scripts,
 	};
 	return rconn_new(session->base, session->topo, &settings, fn, ctx);
 }

@@ -63,8 +63,8 @@ EXTRA_DIST += $(queue_lua) $(queue_lua_include) %D%/lua2c.awk
 BUILT_SOURCES += %D%/scripts.c
 CLEANFILES += %D%/scripts.c %D%/scripts.c.tmp
 
-TESTS += tests/unit/lua2c.sh
-EXTRA_DIST += tests/unit/lua2c.sh
+TESTS += tests/unit/lua2c.sh tests/unit/script_lists.sh
+EXTRA_DIST += tests/unit/lua2c.sh tests/unit/script_lists.sh
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/keys_test tests/unit/job_test

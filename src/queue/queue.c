@@ -8,8 +8,37 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "queue/scripts.h"
+
 /* What BullMQ's own producers write; the level this floor is tested against. */
 #define COMPAT_VERSION "bullmq:6.7.0"
+
+const struct script *const queue_add_scripts[] = {
+	&queue_script_add,
+	NULL,
+};
+
+const struct script *const queue_work_scripts[] = {
+	&queue_script_count,    &queue_script_extend,
+	&queue_script_finish,   &queue_script_schedule_advance,
+	&queue_script_settings, &queue_script_stalled,
+	&queue_script_take,     NULL,
+};
+
+const struct script *const queue_command_scripts[] = {
+	&queue_script_amend_delay,   &queue_script_amend_priority,
+	&queue_script_clean,         &queue_script_count,
+	&queue_script_doctor_page,   &queue_script_doctor_repair,
+	&queue_script_doctor_verify, &queue_script_doctor_vitals,
+	&queue_script_drain,         &queue_script_get,
+	&queue_script_limit_ttl,     &queue_script_metrics,
+	&queue_script_obliterate,    &queue_script_page,
+	&queue_script_pause,         &queue_script_promote,
+	&queue_script_read_log,      &queue_script_remove,
+	&queue_script_resume,        &queue_script_retry,
+	&queue_script_schedule_list, &queue_script_schedule_remove,
+	&queue_script_settings,      NULL,
+};
 
 static void
 on_announced(void *ctx, enum hs_err err, const struct reply *reply)

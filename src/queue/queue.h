@@ -9,7 +9,12 @@
 #include "redis/rconn.h"
 #include "redis/script.h"
 
-/* All scripts of this floor, for rconn_settings.scripts. */
+/* For rconn_settings.scripts: those that a responder calls, a worker, the
+ * command; or all of them. Each connection sends its list at every login, so a
+ * list has what its program calls and no more: tests/unit/script_lists.sh. */
+extern const struct script *const queue_add_scripts[];
+extern const struct script *const queue_work_scripts[];
+extern const struct script *const queue_command_scripts[];
 extern const struct script *const queue_scripts[];
 
 /* Where the majors of BullMQ leave different keys behind, whose way is ours? */

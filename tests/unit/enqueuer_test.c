@@ -42,7 +42,7 @@ static enum rconn_state link_state;
 static bool is_slow; /* rconn_start only begins to connect */
 static unsigned n_announced;
 
-const struct script *const queue_scripts[] = { NULL };
+const struct script *const queue_add_scripts[] = { NULL };
 
 struct topo *
 topo_static_new(const struct topo_address *address)
