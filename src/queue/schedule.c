@@ -353,7 +353,10 @@ send_upsert(struct queue *queue, const struct schedule_item *item,
 	struct call *call = call_new(queue, 17);
 	call_span(call, item->id);
 	call_i64(call, now_ms);
-	put_some_i64(call, next_ms);
+	if (repeat->every_ms != 0)
+		call_text(call, "");
+	else
+		call_i64(call, next_ms);
 	call_span(call, item->name);
 	call_span(call, item->data.len > 0 ? item->data : span_text("{}"));
 	put_part(call, part);

@@ -54,8 +54,8 @@ enum hs_err schedule_advance(struct queue *queue, const struct job *job,
 			     int64_t now_ms, schedule_fn fn, void *ctx,
 			     const char **why) HS_MUST_CHECK;
 
-/* The second halves of both, for callers who know the time (next_ms; 0: by the
- * interval, decided in Redis) and all options of the job to come but its id and
+/* The second halves of both, for callers who know the time (next_ms; of an
+ * interval it is decided in Redis) and all options of the job to come but its id and
  * delay. Nothing but these options is looked at. */
 enum hs_err schedule_put(struct queue *queue, const struct schedule_item *item,
 			 struct span job_opts, int64_t next_ms, int64_t now_ms,

@@ -38,6 +38,9 @@ end
 local every, next = tonumber(fields[3] or nil), tonumber(ARGV[6])
 if every or not next then
 	every = every or tonumber(ARGV[9])
+	if not every then
+		return MISSING
+	end
 	next = before + every
 	if next < now then
 		next = schedule_align(every, now, tonumber(fields[4] or 0) or 0)
