@@ -61,6 +61,7 @@ endif
 worker_stories = \
 	tests/it/outage.sh \
 	tests/it/worker.sh \
+	tests/it/worker_queue.sh \
 	tests/it/worker_stop.sh \
 	tests/it/worker_try.sh
 TESTS += $(worker_stories)

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -25,6 +26,8 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "base/log.h"
+
+#define MAP_NICE 5 /* behind the loop where a host has no core to spare */
 
 struct map {
 	struct event *wakeup; /* the loop's side of the eventfd */
@@ -78,6 +81,10 @@ map_thread(void *arg)
 {
 	struct map *map = arg;
 
+#ifdef __linux__
+	/* of this thread alone there: the loop renews locks meanwhile */
+	(void)setpriority(PRIO_PROCESS, 0, MAP_NICE);
+#endif
 	pthread_mutex_lock(&map->lists_mutex);
 	for (;;) {
 		struct list *node = list_pop_front(&map->todo);
