@@ -33,8 +33,8 @@ export function counts() {
 	return counted;
 }
 
-function count(kind, name) {
-	counted[kind][name] = (counted[kind][name] ?? 0) + 1;
+function count(kind, name, n = 1) {
+	counted[kind][name] = (counted[kind][name] ?? 0) + n;
 }
 
 // One link for the commands of all backends of this process.
@@ -182,6 +182,7 @@ class Backend {
 
 	// What we have no word for.
 	fall(name, ...args) {
+		count('ported', name, -1);
 		count('fell', name);
 		return this.inner[name](...args);
 	}
@@ -337,14 +338,12 @@ class Backend {
 		return lost.length > 0 ? 0 : 1;
 	}
 
+	// BullMQ has a token for each slot, we one for each call.
 	async extendLocks(ids, tokens, lockDuration) {
-		const lost = [];
-		for (const token of new Set(tokens)) {
-			const answer = await this.ask('extend', { token, lockDuration,
-				ids: ids.filter((_, i) => tokens[i] === token) });
-			lost.push(...answer.lost);
-		}
-		return lost;
+		const answers = await Promise.all([...new Set(tokens)].map(
+			(token) => this.ask('extend', { token, lockDuration,
+				ids: ids.filter((_, i) => tokens[i] === token) })));
+		return answers.flatMap(({ lost }) => lost);
 	}
 
 	async moveStalledJobsToWait() {

@@ -4,6 +4,8 @@
 import { createConnection } from 'node:net';
 import { createInterface } from 'node:readline';
 
+const turn = setImmediate; // before a test stops the clock
+
 // What a closed connection says to BullMQ's classes, which know it by its text.
 export function closed() {
 	return new Error('Connection is closed.');
@@ -16,17 +18,17 @@ export class Link {
 		this.socket = createConnection(path);
 		this.socket.on('error', () => {});
 		this.socket.on('close', () => this.fail());
-		createInterface({ input: this.socket }).on('line', (line) => {
-			const answer = JSON.parse(line);
-			this.pending.get(answer.seq)?.resolve(answer);
-			this.forget(answer.seq);
-		});
+		// each in a turn of its own, as from connections of their own: what
+		// waits for one goes on before the next comes
+		createInterface({ input: this.socket }).on('line',
+			(line) => turn(() => this.deliver(JSON.parse(line))));
 		this.socket.unref();
 	}
 
 	// An idle link keeps no process alive.
-	forget(seq) {
-		this.pending.delete(seq);
+	deliver(answer) {
+		this.pending.get(answer.seq)?.resolve(answer);
+		this.pending.delete(answer.seq);
 		if (this.pending.size === 0)
 			this.socket.unref();
 	}

@@ -263,6 +263,7 @@ function count() {
 	console.log();
 	for (const kind of ['ported', 'fell']) {
 		const words = Object.entries(sums[kind]).sort()
+			.filter(([, n]) => n > 0)
 			.map(([method, n]) => `${method} ${n}`);
 		console.log(`${kind}: ${words.join(', ') || 'none'}`);
 	}
