@@ -43,13 +43,14 @@ export const used = Object.fromEntries(rules.map(({ name }) => [name, 0]));
 
 // A difference that was explained may stay; any other needs its own reason.
 function explained(difference, stage) {
-	const { key, left, right } = difference;
-	const text = JSON.stringify([left, right]);
+	const { key } = difference;
+	const text = JSON.stringify(narrowed(difference));
 	if (stage.standing?.get(key) === text) {
 		stage.stands.set(key, text);
 		return true;
 	}
-	const rule = rules.find((each) => each.explains(difference, stage));
+	const rule = rules.find((each) => (each.level ?? LEVEL) === LEVEL &&
+		each.explains(difference, stage));
 	if (!rule)
 		return false;
 	used[rule.name]++;

@@ -32,7 +32,6 @@ const WEIGHTS = {
 	promoteAll: 0.5, retry: 3, retryAll: 0.7, data: 1, progress: 1, log: 1,
 	clearLog: 0.5, delay: 2, priority: 3, freeDedup: 1, freeDedupOfJob: 0.5,
 	schedule: 2, unschedule: 0.7, advance: 3, repeatByNode: LEVEL === 5 ? 0.5 : 0,
-	oldMarker: 0.2,
 };
 
 export class Dice {
@@ -564,12 +563,6 @@ export class Dice {
 		return { op: 'addByNode', q: QUEUES[0], name: `n${this.n}`,
 			data: { n: this.n }, opts: { ...this.keeps(),
 				repeat: { every: this.pick([500, 1000]) } } };
-	}
-
-	// What BullMQ 4 woke its workers with.
-	oldMarker() {
-		return { op: 'oldMarker', q: this.queue(),
-			id: `0:${this.walk.clock}` };
 	}
 
 	throw() {

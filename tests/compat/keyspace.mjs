@@ -173,20 +173,19 @@ export function differences(left, right) {
 	return found.sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
-// For people: only those fields of a hash, and members of a sorted set, that
-// differ.
+// Only those fields of a hash, and members of a sorted set, that differ.
 export function narrowed({ key, left, right }) {
-	if (left?.type !== right?.type || !['hash', 'zset'].includes(left?.type))
+	const type = left?.type ?? right?.type;
+	const one = left ?? { type, content: {} };
+	const other = right ?? { type, content: {} };
+	if (one.type !== other.type || !['hash', 'zset'].includes(type))
 		return { key, left, right };
-	const one = {};
-	const other = {};
-	for (const name of new Set([...Object.keys(left.content),
-		...Object.keys(right.content)])) {
-		if (!isDeepStrictEqual(left.content[name], right.content[name])) {
-			one[name] = left.content[name];
-			other[name] = right.content[name];
-		}
-	}
-	return Object.keys(one).length > 0 ? { key, left: one, right: other } :
+	const names = [...Object.keys(one.content), ...Object.keys(other.content)]
+		.filter((name) => !isDeepStrictEqual(one.content[name],
+			other.content[name]));
+	const those = ({ content }) => Object.fromEntries(
+		names.map((name) => [name, content[name]]));
+	return names.length > 0 ?
+		{ key, left: those(one), right: those(other) } :
 		{ key, left, right };
 }

@@ -66,9 +66,10 @@ for (const { level, stories, steps: n, bad, used, ops } of levels) {
 	console.log(`\nlevel ${level}: ${n} steps in ${stories} stories, seeds ${
 		first} and up; ${bad.length} unexplained differences${
 		bad.length > 0 ? `, seeds ${bad.join(' ')}` : ''}`);
-	for (const [name, times] of Object.entries(used))
-		console.log(`  allowed: ${name}: ${times > 0 ? `${times} times` :
-			'NEVER MET'}`);
+	for (const { name } of rules.filter((rule) =>
+		(rule.level ?? level) === level))
+		console.log(`  allowed: ${name}: ${used[name] > 0 ?
+			`${used[name]} times` : 'NEVER MET'}`);
 	console.log(`  ${Object.entries(ops).sort((a, b) => b[1] - a[1])
 		.map(([op, times]) => `${op} ${times}`).join(', ')}`);
 }

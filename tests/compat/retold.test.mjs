@@ -26,4 +26,23 @@ describe(`told again, level ${LEVEL}`, () => {
 		{ op: 'take', q: 'hooks', token: 't1' },
 		{ op: 'giveBack', q: 'hooks', id: 'evt-1', token: 't1' },
 	]);
+
+	retold('a queue that is not paused is resumed, and goes on', [
+		{ op: 'add', q: 'hooks', name: 'n', data: {}, opts: {} },
+		{ op: 'expire', key: 'bull:hooks:marker' },
+		{ op: 'resume', q: 'hooks' },
+		{ op: 'add', q: 'hooks', name: 'n', data: {},
+			opts: { delay: 99 } },
+	]);
+
+	retold('a parent of a scheduler loses its last child', [
+		{ op: 'schedule', q: 'hooks', id: 's1', repeat: { every: 1000 } },
+		{ op: 'take', q: 'hooks', token: 't1' },
+		{ op: 'add', q: 'parents', name: 'child', data: {}, opts: {
+			jobId: 'evt-1', parent: { queue: 'bull:hooks',
+				id: 'repeat:s1:1900000000000' } } },
+		{ op: 'waitChildren', q: 'hooks', token: 't1',
+			id: 'repeat:s1:1900000000000' },
+		{ op: 'leaveParent', q: 'parents', id: 'evt-1' },
+	]);
 });

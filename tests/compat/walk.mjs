@@ -1,6 +1,6 @@
-// walk: stories as data on two databases, by BullMQ on one and by us on the
-// other, with as many queues as they need; the machine behind the random test.
-// One walk tells many stories, one after the other.
+// walk: stories as data (steps.mjs) on two databases, by BullMQ on one and by us
+// on the other, with as many queues as they need. One walk tells many stories,
+// one after the other.
 
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
@@ -10,53 +10,78 @@ import { Keyspace } from './keyspace.mjs';
 import { Peer, PREFIX } from './stage.mjs';
 import { base, codeOf, LOCK, NO_JOB, OPS } from './steps.mjs';
 
-const VERSION = LEVEL === 5 ? 'bullmq:5.81.3' : 'bullmq:6.7.0';
 export const QUEUES = ['hooks', 'parents'];
 
-// BullMQ's classes, and our peer, for the queues of one database.
+const VERSION = LEVEL === 5 ? 'bullmq:5.81.3' : 'bullmq:6.7.0';
+
+// A queue on one side: BullMQ's classes, and on ours the peer.
+class Place {
+	static async of(side, q, options) {
+		const place = new Place();
+		place.side = side;
+		place.q = q;
+		place.redis = side.redis;
+		place.jobs = {};
+		place.queue = new Queue(q,
+			{ ...options, skipMetasUpdate: side.isOurs });
+		place.worker = new Worker(q, async () => {}, { ...options,
+			autorun: false, name: 'w1', lockDuration: LOCK,
+			stalledInterval: LOCK });
+		place.worker.on('error', () => {});
+		await place.worker.waitUntilReady();
+		if (side.isOurs)
+			place.peer = new Peer(side.server, q, side.db);
+		else
+			await described(side.redis, q);
+		// the answer, whatever it is; or a good one
+		const filled = (request) => ({ level: place.level,
+			now: side.clock(), ...request });
+		place.tell = (op, request) => place.peer.ask(op, filled(request));
+		place.ask = (op, request) => place.peer.do(op, filled(request));
+		return place;
+	}
+
+	async close() {
+		await this.queue.close();
+		await this.worker.close();
+		if (this.peer)
+			assert.equal(await this.peer.stop(), 0);
+	}
+}
+
+// One database.
 class Side {
-	static async of(server, db, walk, withPeer) {
+	static async of(server, db, clock, isOurs) {
 		const side = new Side();
+		Object.assign(side, { server, db, clock, isOurs });
 		side.redis = server.redis(db);
-		side.clock = () => walk.clock;
-		side.places = {};
 		const options = { connection: server.connection(db),
 			prefix: PREFIX };
-		for (const q of QUEUES) {
-			const place = { jobs: {}, clock: side.clock };
-			place.queue = new Queue(q,
-				{ ...options, skipMetasUpdate: withPeer });
-			place.worker = new Worker(q, async () => {}, { ...options,
-				autorun: false, name: 'w1', lockDuration: LOCK,
-				stalledInterval: LOCK });
-			place.worker.on('error', () => {});
-			await place.worker.waitUntilReady();
-			if (withPeer) {
-				place.peer = new Peer(server, q, db);
-				const ask = place.peer.ask;
-				place.peer.ask = (op, request) => ask.call(place.peer,
-					op, { level: place.level, ...request });
-			} else {
-				await described(side.redis, q);
-			}
-			side.places[q] = place;
-		}
+		side.all = [];
+		for (const q of QUEUES)
+			side.all.push(await Place.of(side, q, options));
 		side.flow = new FlowProducer(options);
 		return side;
 	}
 
 	at(q) {
-		return this.places[q];
+		return this.all.find((place) => place.q === q) ?? this.all[0];
+	}
+
+	async begin() {
+		await this.redis.flushdb();
+		for (const place of this.all) {
+			place.jobs = {};
+			place.level = LEVEL;
+			await this.redis.hset(`${base(place.q)}:meta`,
+				'opts.maxLenEvents', 10000, 'version', VERSION);
+		}
 	}
 
 	async close() {
 		await this.flow.close();
-		for (const { queue, worker, peer } of Object.values(this.places)) {
-			await queue.close();
-			await worker.close();
-			if (peer)
-				assert.equal(await peer.stop(), 0);
-		}
+		for (const place of this.all)
+			await place.close();
 	}
 }
 
@@ -76,8 +101,9 @@ export class Walk extends Both {
 		walk.clock = START;
 		walk.realNow = Date.now;
 		Date.now = () => walk.clock;
-		walk.left = await Side.of(server, 1, walk, false);
-		walk.right = await Side.of(server, 2, walk, true);
+		const clock = () => walk.clock;
+		walk.left = await Side.of(server, 1, clock, false);
+		walk.right = await Side.of(server, 2, clock, true);
 		walk.node = new Keyspace(walk.left.redis);
 		walk.ours = new Keyspace(walk.right.redis);
 		return walk;
@@ -97,49 +123,46 @@ export class Walk extends Both {
 		this.telling = undefined;
 		this.node.forget();
 		this.ours.forget();
-		for (const side of [this.left, this.right]) {
-			await side.redis.flushdb();
-			for (const [q, place] of Object.entries(side.places)) {
-				place.jobs = {};
-				place.level = LEVEL;
-				await side.redis.hset(`${base(q)}:meta`,
-					'opts.maxLenEvents', 10000, 'version', VERSION);
-			}
-		}
+		await this.left.begin();
+		await this.right.begin();
 		await this.compare('the beginning');
 	}
 
-	// Tells one step (`telling` to those who explain a difference); false when it makes no sense here.
+	// Tells one step (`telling` to those who explain a difference); false when
+	// it makes no sense here.
 	async play(step) {
 		const op = OPS[step.op];
+		const left = this.left.at(step.q);
+		const right = this.right.at(step.q);
 		this.telling = step;
-		if (op.needs && !(await op.needs(this.left, step)))
+		if (op.needs && !(await op.needs(left, step)))
 			return false;
 		if (step.later)
 			this.clock += step.later;
-		const what = JSON.stringify(step);
 		if (op.redis) {
-			await op.redis(this.left.redis, step);
-			await op.redis(this.right.redis, step);
+			await op.redis(left.redis, step);
+			await op.redis(right.redis, step);
 		} else {
-			const theirs = await answer(() => op.node(this.left, step));
+			const theirs = await answer(() => op.node(left, step));
 			if (theirs === NO_JOB)
 				return false;
-			const mine = await answer(() => (op.ours ?
-				op.ours(this.right, step, theirs) : op.node(this.right, step)));
-			if (!isDeepStrictEqual(mine, theirs)) {
-				const err = new Error(`after ${what}\nBullMQ answers ` +
-					`${JSON.stringify(theirs)}, ours ` +
-					`${JSON.stringify(mine)}`);
-				err.keys = ['the answer'];
-				await this.compare(what).catch((more) => {
-					err.message += `\n${more.message}`;
-				});
-				throw err;
-			}
+			const mine = await answer(() =>
+				(op.ours ?? op.node)(right, step, theirs));
+			if (!isDeepStrictEqual(mine, theirs))
+				await this.disagree(step, theirs, mine);
 		}
-		await this.compare(what);
+		await this.compare(JSON.stringify(step));
 		return true;
+	}
+
+	async disagree(step, theirs, mine) {
+		const what = JSON.stringify(step);
+		const keys = await this.compare(what)
+			.then(() => '', (err) => `\n${err.message}`);
+		const err = new Error(`after ${what}\nBullMQ answers ${
+			JSON.stringify(theirs)}, ours ${JSON.stringify(mine)}${keys}`);
+		err.keys = ['the answer'];
+		throw err;
 	}
 
 	async tell(steps) {
