@@ -20,7 +20,6 @@
 #include "ctl/session.h"
 
 /* 2^21 - 1: BullMQ's own ceiling */
-#define PRIORITY_MAX 2097151
 
 /* ---- retry ---- */
 
@@ -209,7 +208,8 @@ priority_visit(struct session *session, const char **queues,
 	       const struct cmd_line *line)
 {
 	uint64_t priority;
-	if (num_u64(span_text(line->args[1]), PRIORITY_MAX, &priority) != HS_OK)
+	if (num_u64(span_text(line->args[1]), JOB_PRIORITY_MAX, &priority) !=
+	    HS_OK)
 		return CTL_USAGE; /* ctl_priority() has looked */
 	const struct act act = {
 		.done = "has this priority, in",
@@ -225,11 +225,11 @@ int
 ctl_priority(const struct cmd_line *line)
 {
 	uint64_t priority;
-	if (num_u64(span_text(line->args[1]), PRIORITY_MAX, &priority) !=
+	if (num_u64(span_text(line->args[1]), JOB_PRIORITY_MAX, &priority) !=
 	    HS_OK) {
 		ctl_complain("\"%s\" is no priority: 0 for none (first), 1 to "
 			     "%d (last)",
-			     line->args[1], PRIORITY_MAX);
+			     line->args[1], JOB_PRIORITY_MAX);
 		return CTL_USAGE;
 	}
 	return session_visit(line, CTL_QUEUES_ALL, priority_visit);

@@ -16,9 +16,6 @@
 /* ids may sixfold when escaped: the job's, its parent's, its deduplication's; the
  * base of the parent's queue comes twice, the rest is < 1024 */
 #define OPTS_MAX (BOUNDS_ADD_BATCH * (6 * 6 * BOUNDS_JOB_ID_BYTES + 1024))
-/* 2^41 ms, in 2039: later due times do not fit the scores of `delayed` */
-#define DUE_END_MS (INT64_C(1) << 41)
-#define PRIORITY_MAX 2097151 /* 2^21 - 1: BullMQ's limit */
 
 struct add_call {
 	add_fn fn;
@@ -65,7 +62,7 @@ dedup_is_valid(const struct add_item *item)
 	if (has_parent(item) || (item->has_children && !item->is_checked))
 		return false;
 	return is_text(dedup->id) && dedup->ttl_ms >= 0 &&
-	       dedup->ttl_ms < DUE_END_MS;
+	       dedup->ttl_ms < JOB_DUE_END_MS;
 }
 
 static bool
@@ -100,10 +97,10 @@ item_is_valid(const struct add_item *item, int64_t now_ms)
 	if (!texts_are_valid(item) || !dedup_is_valid(item) ||
 	    !parent_is_valid(&item->parent) || options->attempts < 0)
 		return false;
-	if (from_ms < 0 || from_ms >= DUE_END_MS || options->delay_ms < 0 ||
-	    options->delay_ms >= DUE_END_MS - from_ms)
+	if (from_ms < 0 || from_ms >= JOB_DUE_END_MS || options->delay_ms < 0 ||
+	    options->delay_ms >= JOB_DUE_END_MS - from_ms)
 		return false;
-	return options->priority >= 0 && options->priority <= PRIORITY_MAX;
+	return options->priority >= 0 && options->priority <= JOB_PRIORITY_MAX;
 }
 
 /* ---- JSON ---- */

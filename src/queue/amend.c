@@ -7,9 +7,8 @@
 #include <stdlib.h>
 
 #include "queue/call.h"
+#include "queue/job.h"
 #include "queue/scripts.h"
-
-#define PRIORITY_MAX 2097151 /* upstream's: 2^21 - 1 */
 
 struct rows_call {
 	amend_rows_fn fn;
@@ -107,7 +106,8 @@ enum hs_err
 amend_delay(struct queue *queue, struct span id, int64_t delay_ms,
 	    int64_t now_ms, queue_number_fn fn, void *ctx)
 {
-	if (delay_ms < 0)
+	if (now_ms < 0 || now_ms >= JOB_DUE_END_MS || delay_ms < 0 ||
+	    delay_ms >= JOB_DUE_END_MS - now_ms)
 		return HS_INVALID;
 	struct call *call = call_new(queue, 3);
 	call_span(call, id);
@@ -120,7 +120,7 @@ enum hs_err
 amend_priority(struct queue *queue, struct span id, int64_t priority,
 	       bool is_next, queue_number_fn fn, void *ctx)
 {
-	if (priority < 0 || priority > PRIORITY_MAX)
+	if (priority < 0 || priority > JOB_PRIORITY_MAX)
 		return HS_INVALID;
 	struct call *call = call_new(queue, 3);
 	call_span(call, id);

@@ -28,6 +28,10 @@ enum job_state {
 };
 #define JOB_N_STATES 8
 
+#define JOB_PRIORITY_MAX 2097151 /* 2^21 - 1: BullMQ's limit */
+/* 2^41 ms, in 2039: later due times do not fit the scores of `delayed` */
+#define JOB_DUE_END_MS (INT64_C(1) << 41)
+
 /* BullMQ's key suffix: "wait", "waiting-children". */
 const char *job_state_text(enum job_state state);
 /* Also takes "waiting". */

@@ -21,9 +21,6 @@
 #include "queue/call.h"
 #include "queue/scripts.h"
 
-/* 2^41 ms, in 2039: later due times do not fit the scores of `delayed` */
-#define DUE_END_MS (INT64_C(1) << 41)
-#define PRIORITY_MAX 2097151 /* 2^21 - 1: BullMQ's limit */
 #define OPTS_BYTES BOUNDS_BODY_BYTES
 #define N_HEAD 3 /* of an entry of schedule_list: id, time, hash */
 
@@ -81,7 +78,7 @@ next_of(const struct schedule_repeat *repeat, int64_t now_ms, int64_t before_ms,
 		return HS_OK;
 	enum hs_err err =
 		next_of_pattern(repeat, now_ms, before_ms, next_ms, why);
-	if (err == HS_OK && *next_ms >= DUE_END_MS)
+	if (err == HS_OK && *next_ms >= JOB_DUE_END_MS)
 		err = HS_NOT_FOUND;
 	return err;
 }
@@ -189,7 +186,7 @@ part_fill(struct job_part *part, const struct doc *opts, struct doc *repeat,
 	set_some_i64(doc, "prevMillis", next_ms);
 	if (doc_i64(doc_get(opts, "priority"), &part->priority) != HS_OK)
 		part->priority = 0;
-	if (part->priority < 0 || part->priority > PRIORITY_MAX)
+	if (part->priority < 0 || part->priority > JOB_PRIORITY_MAX)
 		err = HS_INVALID;
 	part->is_lifo = doc_is_true(doc_get(opts, "lifo"));
 	if (err == HS_OK &&
@@ -313,13 +310,13 @@ item_is_valid(const struct schedule_item *item, const char **why)
 	else if (item->data.len > 0 &&
 		 doc_scan(item->data, NULL, NULL) != HS_OK)
 		*why = "its data is no JSON";
-	else if (repeat->every_ms < 0 || repeat->every_ms >= DUE_END_MS ||
-		 repeat->offset_ms < 0 || repeat->offset_ms >= DUE_END_MS)
+	else if (repeat->every_ms < 0 || repeat->every_ms >= JOB_DUE_END_MS ||
+		 repeat->offset_ms < 0 || repeat->offset_ms >= JOB_DUE_END_MS)
 		*why = "its interval is out of range";
 	else if (repeat->limit < 0 || repeat->count < 0)
 		*why = "its limit is below 0";
-	else if (repeat->start_at_ms < 0 || repeat->start_at_ms >= DUE_END_MS ||
-		 repeat->end_at_ms < 0)
+	else if (repeat->start_at_ms < 0 ||
+		 repeat->start_at_ms >= JOB_DUE_END_MS || repeat->end_at_ms < 0)
 		*why = "its start or end is out of range";
 	else if (repeat->is_immediate && repeat->start_at_ms != 0)
 		*why = "it cannot begin now and later";
@@ -447,7 +444,7 @@ repeat_read(const struct doc *doc, struct schedule_repeat *repeat)
 		       read_some_text(doc, "pattern", &repeat->pattern) &&
 		       read_some_text(doc, "tz", &repeat->zone) &&
 		       read_some_text(doc, "hashSeed", &repeat->seed);
-	return is_fine && repeat->every_ms < DUE_END_MS &&
+	return is_fine && repeat->every_ms < JOB_DUE_END_MS &&
 	       repeat->count < INT64_MAX;
 }
 
