@@ -12,9 +12,12 @@
 
 local q = queue_declared()
 if ARGV[4] == '1' then
-	redis.call('HSET', q.meta, 'paused', 1)
+	-- first, for it is done even when memory is short, and then all is
 	redis.call('DEL', q.marker)
+	redis.call('HSET', q.meta, 'paused', 1)
 	queue_event(q, 'paused')
+elseif not queue_settings(q).is_paused then
+	return 0 -- somebody has resumed it: nothing is kept apart any more
 end
 if not queue_is_v5(q) or redis.call('EXISTS', q.wait) == 0 then
 	return 0

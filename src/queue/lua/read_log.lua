@@ -6,7 +6,8 @@
 --       as fit a reply
 --- @include queue.lua
 
-local ROWS_AT_ONCE = 500
+local ROWS_AT_ONCE = 50 -- a row may be large
+local ROW_BYTES = 64    -- of an empty one, here and in a reply
 
 local key = job_key(queue_declared(), ARGV[4]) .. ':logs'
 local first, last = tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -20,7 +21,7 @@ while first <= last and n_bytes < REPLY_BYTES_MAX do
 	local rows = redis.call('LRANGE', key, first,
 		math.min(last, first + ROWS_AT_ONCE - 1))
 	for _, row in ipairs(rows) do
-		n_bytes = n_bytes + #row
+		n_bytes = n_bytes + ROW_BYTES + #row
 		if n_bytes > REPLY_BYTES_MAX and #result > 1 then
 			break
 		end

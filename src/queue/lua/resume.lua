@@ -14,6 +14,8 @@ local PUSH_MAX = 1000 -- arguments of a call
 
 if ARGV[4] == '1' then
 	redis.call('HDEL', q.meta, 'paused')
+elseif queue_settings(q).is_paused then
+	return 0 -- somebody has paused it again: the rest stays apart
 end
 local n_apart = redis.call('LLEN', q.paused)
 if n_apart > 0 and redis.call('EXISTS', q.wait) == 0 then
