@@ -234,6 +234,65 @@ switches_and_wrong_types(void **state)
 	assert_int_equal(got.err, HS_PROTOCOL);
 }
 
+static void
+on_switched(void *ctx, enum hs_err err, const char *text, int64_t n)
+{
+	bool *is_switched = ctx;
+	(void)text;
+	(void)n;
+	assert_int_equal(err, HS_OK);
+	*is_switched = true;
+}
+
+/* What a long pause or resume has begun, another may have ended meanwhile. */
+static void
+nothing_is_moved_after_the_other_switch(void **state)
+{
+	(void)state;
+	bool is_switched = false;
+	queue->level = QUEUE_LEVEL_5;
+	push_many(KEY("paused"), "old", "6000");
+	push_many(KEY("wait"), "new", "6000");
+	assert_int_equal(control_pause(queue, on_switched, &is_switched),
+			 HS_OK);
+	REDIS("HDEL", KEY("meta"), "paused");
+	WAIT_FOR(base, is_switched);
+	CHECK("1000", "LLEN", KEY("wait"));
+
+	is_switched = false;
+	assert_int_equal(control_resume(queue, on_switched, &is_switched),
+			 HS_OK);
+	REDIS("HSET", KEY("meta"), "paused", "1");
+	WAIT_FOR(base, is_switched);
+	CHECK("6000", "LLEN", KEY("wait"));
+	CHECK("6000", "LLEN", KEY("paused"));
+}
+
+static void
+a_full_redis_can_be_paused(void **state)
+{
+	(void)state;
+	add(item("a"));
+	REDIS("CONFIG", "SET", "maxmemory", "1");
+	start_call();
+	end_call(control_pause(queue, on_number, NULL));
+	enum hs_err err = got.err;
+	start_call();
+	end_call(control_resume(queue, on_number, NULL));
+	enum hs_err then = got.err;
+	start_call();
+	end_call(control_pause(queue, on_number, NULL));
+	REDIS("CONFIG", "SET", "maxmemory", "0");
+	assert_int_equal(err, HS_OK);
+	assert_int_equal(then, HS_OK);
+	CHECK("1", "HGET", KEY("meta"), "paused");
+	/* whatever it holds */
+	REDIS("HSET", KEY("meta"), "paused", "");
+	start_call();
+	end_call(control_read(queue, on_settings, NULL));
+	assert_true(said.settings.is_paused);
+}
+
 /* ---- sweep ---- */
 
 static void
@@ -552,12 +611,12 @@ promote_by_hand(void **state)
 		     "waiting jobId=d prev=delayed");
 	CHECK("0", "EXISTS", KEY("ghost"), KEY("delayed"));
 	take_one("d");
-	REDIS("ZADD", KEY("delayed"), "1", "x");
+	REDIS("ZADD", KEY("delayed"), "123", "x");
 	hash("x");
 	REDIS("SET", KEY("wait"), "no list");
 	refused("WRONGTYPE", requeue_promote(queue, ID("x")));
 	refused("WRONGTYPE", requeue_promote_all(queue, 9, on_number, NULL));
-	CHECK("[ x ]", "ZRANGE", KEY("delayed"), "0", "-1");
+	CHECK("[ x 123 ]", "ZRANGE", KEY("delayed"), "0", "-1", "WITHSCORES");
 }
 
 /* ---- amend ---- */
@@ -665,6 +724,9 @@ amends(void **state)
 	assert_int_equal(
 		amend_delay(queue, span_text("a"), -1, now, on_number, NULL),
 		HS_INVALID);
+	assert_int_equal(amend_delay(queue, span_text("a"), INT64_MAX, now,
+				     on_number, NULL),
+			 HS_INVALID);
 	REDIS("SET", KEY("de:x"), "a");
 	assert_int_equal(
 		number(amend_free_dedup(queue, span_text("x"), span_text("b"),
@@ -677,6 +739,85 @@ amends(void **state)
 	assert_int_equal(amend_free_dedup(queue, span_text(""), span_text(""),
 					  on_number, NULL),
 			 HS_INVALID);
+}
+
+static void
+the_queues_own_keys_are_no_jobs(void **state)
+{
+	static const char *const names[] = { "meta",           "wait",
+					     "de:x",           "dn:x",
+					     "metrics:failed", "repeat:s" };
+	(void)state;
+	REDIS("HSET", KEY("meta"), "version", "bullmq:6.7.0");
+	REDIS("HSET", KEY("dn:x"), "name", "n");
+	REDIS("HSET", KEY("metrics:failed"), "count", "7");
+	REDIS("HSET", KEY("repeat:s"), "name", "n");
+	REDIS("ZADD", KEY("repeat"), "9", "s");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct span id = span_text(names[i]);
+		struct span json = span_text("1");
+		assert_int_equal(
+			number(amend_data(queue, id, json, on_number, NULL)),
+			CODE_MISSING);
+		assert_int_equal(number(amend_progress(queue, id, json,
+						       on_number, NULL)),
+				 CODE_MISSING);
+		assert_int_equal(
+			number(amend_log(queue, id, json, 0, on_number, NULL)),
+			CODE_MISSING);
+		assert_int_equal(number(amend_priority(queue, id, 1, false,
+						       on_number, NULL)),
+				 CODE_MISSING);
+		assert_int_equal(
+			number(amend_delay(queue, id, 1, now, on_number, NULL)),
+			CODE_MISSING);
+		assert_int_equal(remove_job(names[i], false), 1);
+		assert_int_equal(get(names[i]), HS_NOT_FOUND);
+	}
+	CHECK("[ version bullmq:6.7.0 ]", "HGETALL", KEY("meta"));
+	CHECK("[ name n ]", "HGETALL", KEY("dn:x"));
+	CHECK("[ count 7 ]", "HGETALL", KEY("metrics:failed"));
+	CHECK("[ name n ]", "HGETALL", KEY("repeat:s"));
+	CHECK("0", "EXISTS", KEY("events"));
+	/* a job of the scheduler is one */
+	REDIS("HSET", KEY("repeat:s:8"), "name", "n");
+	assert_int_equal(number(amend_data(queue, span_text("repeat:s:8"),
+					   span_text("1"), on_number, NULL)),
+			 0);
+}
+
+/* A job that waits elsewhere must be somewhere, whatever Redis refuses. */
+static void
+what_cannot_be_moved_stays(void **state)
+{
+	struct add_item one = item("a");
+	(void)state;
+	add(one);
+	one = item("b");
+	one.options.priority = 5;
+	add(one);
+	REDIS("RENAME", KEY("prioritized"), KEY("aside"));
+	REDIS("SET", KEY("prioritized"), "no set");
+	refused("WRONGTYPE", amend_priority(queue, span_text("a"), 1, false,
+					    on_number, NULL));
+	CHECK("[ a ]", "LRANGE", KEY("wait"), "0", "-1");
+	REDIS("RENAME", KEY("aside"), KEY("prioritized"));
+	REDIS("SET", KEY("wait"), "no list");
+	refused("WRONGTYPE", amend_priority(queue, span_text("b"), 0, false,
+					    on_number, NULL));
+	CHECK("[ b 21474836481 ]", "ZRANGE", KEY("prioritized"), "0", "-1",
+	      "WITHSCORES");
+
+	/* and a parent whose last child goes */
+	hash("p");
+	hash("c");
+	REDIS("HSET", KEY("c"), "parentKey", KEY("p"));
+	REDIS("SADD", KEY("p:dependencies"), KEY("c"));
+	REDIS("ZADD", KEY("waiting-children"), "7", "p");
+	assert_int_equal(remove_job("c", false), 1);
+	CHECK("0", "EXISTS", KEY("c"));
+	CHECK("[ p 7 ]", "ZRANGE", KEY("waiting-children"), "0", "-1",
+	      "WITHSCORES");
 }
 
 /* ---- admin: looking ---- */
@@ -962,6 +1103,8 @@ main(void)
 		STORY(a_long_list_is_merged_in_steps),
 		STORY(a_pause_drops_no_list),
 		STORY(switches_and_wrong_types),
+		STORY(nothing_is_moved_after_the_other_switch),
+		STORY(a_full_redis_can_be_paused),
 		STORY(remove_one),
 		STORY(a_family_without_end),
 		STORY(a_family_of_many),
@@ -975,6 +1118,8 @@ main(void)
 		STORY(promote_by_hand),
 		STORY(logs),
 		STORY(amends),
+		STORY(the_queues_own_keys_are_no_jobs),
+		STORY(what_cannot_be_moved_stays),
 		STORY(a_walk_among_scores),
 		STORY(a_walk_through_a_list),
 		STORY(a_walk_through_very_many),

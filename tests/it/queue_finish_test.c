@@ -255,6 +255,46 @@ finish_says_what_redis_refuses(void **state)
 	assert_int_equal(got.n, 0);
 }
 
+/* It has left active and cannot get to where it goes: a stalled check finds it. */
+static void
+what_cannot_go_on_is_active_again(void **state)
+{
+	struct finish_item ends[] = { completed("1"), failed("no"), retry(0),
+				      retry(5) };
+	(void)state;
+	REDIS("SET", "bull:sync:completed", "no set");
+	REDIS("SET", "bull:sync:failed", "no set");
+	add(item("a"));
+	for (size_t i = 0; i < 4; i++) {
+		REDIS("DEL", "bull:sync:wait", "bull:sync:delayed");
+		REDIS("LPUSH", "bull:sync:wait", "a");
+		take_one("a");
+		REDIS("SET", "bull:sync:wait", "no list");
+		if (ends[i].delay_ms > 0)
+			REDIS("SET", "bull:sync:delayed", "no set");
+		ends[i].job = got.jobs[0];
+		finish_many(TOKEN, &ends[i], 1);
+		assert_int_equal(got.err, HS_PROTOCOL);
+		assert_non_null(strstr(got.text, "WRONGTYPE"));
+		CHECK("[ a ]", "LRANGE", "bull:sync:active", "0", "-1");
+		CHECK("0", "EXISTS", "bull:sync:a:lock");
+		REDIS("DEL", "bull:sync:active");
+	}
+}
+
+static void
+a_prioritized_job_that_cannot_be_taken_stays(void **state)
+{
+	struct add_item one = item("a");
+	(void)state;
+	one.options.priority = 1;
+	add(one);
+	REDIS("SET", "bull:sync:active", "no list");
+	assert_int_equal(try_take(1), HS_PROTOCOL);
+	CHECK("[ a 4294967297 ]", "ZRANGE", "bull:sync:prioritized", "0", "-1",
+	      "WITHSCORES");
+}
+
 static void
 finish_keeps_by_rule(void **state)
 {
@@ -599,6 +639,8 @@ main(void)
 		STORY(finish_each_on_its_own),
 		STORY(finish_counts_odd_counters_anew),
 		STORY(finish_says_what_redis_refuses),
+		STORY(what_cannot_go_on_is_active_again),
+		STORY(a_prioritized_job_that_cannot_be_taken_stays),
 		STORY(finish_keeps_by_rule),
 		STORY(finish_removes_so_many_at_a_time),
 		STORY(finish_extends_the_stacktrace),

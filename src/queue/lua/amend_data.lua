@@ -5,8 +5,9 @@
 -- Returns 0, or -1 for no such job
 --- @include job.lua
 
-local key = job_key(queue_declared(), ARGV[4])
-if redis.call('EXISTS', key) == 0 then
+local q = queue_declared()
+local key = job_key(q, ARGV[4])
+if not job_exists(q, ARGV[4]) then
 	return MISSING
 end
 redis.call('HSET', key, 'data', ARGV[5])

@@ -8,7 +8,7 @@
 local q = queue_declared()
 local id, delay = ARGV[4], tonumber(ARGV[5])
 local key = job_key(q, id)
-if redis.call('EXISTS', key) == 0 then
+if not job_exists(q, id) then
 	return MISSING
 end
 if redis.call('ZREM', q.delayed, id) == 0 then

@@ -6,9 +6,10 @@
 -- Returns how many there are, or -1 for no such job
 --- @include job.lua
 
-local key = job_key(queue_declared(), ARGV[4])
+local q = queue_declared()
+local key = job_key(q, ARGV[4])
 local keep = tonumber(ARGV[6])
-if redis.call('EXISTS', key) == 0 then
+if not job_exists(q, ARGV[4]) then
 	return MISSING
 end
 local n = redis.call('RPUSH', key .. ':logs', ARGV[5])

@@ -8,18 +8,34 @@
 local q = queue_declared()
 local id, priority, is_next = ARGV[4], tonumber(ARGV[5]), ARGV[6] == '1'
 local key = job_key(q, id)
-if redis.call('EXISTS', key) == 0 then
+if not job_exists(q, id) then
 	return MISSING
 end
-if redis.call('ZREM', q.prioritized, id) > 0
-	or redis.call('LREM', q.wait, -1, id) > 0
-	or redis.call('LREM', q.paused, -1, id) > 0 then
+
+local function push()
 	if priority > 0 and is_next then
 		redis.call('ZADD', q.prioritized, priority * PRIORITY_STEP, id)
 	else
 		ready_push(q, id, priority, is_next)
-		queue_wake(q)
 	end
+end
+
+-- What Redis refuses puts it back as the next in turn.
+local function move_from(list)
+	if redis.call('LREM', list, -1, id) == 0 then
+		return false
+	end
+	local ok, refusal = pcall(push)
+	if not ok then
+		redis.call('RPUSH', list, id)
+		error(refusal, 0)
+	end
+	return true
+end
+
+if (ready_move(q.prioritized, id, push) or move_from(q.wait)
+	or move_from(q.paused)) and not (priority > 0 and is_next) then
+	queue_wake(q)
 end
 redis.call('HSET', key, 'priority', ARGV[5])
 return 0

@@ -7,7 +7,7 @@
 
 local q = queue_declared()
 local key = job_key(q, ARGV[4])
-if redis.call('EXISTS', key) == 0 then
+if not job_exists(q, ARGV[4]) then
 	return MISSING
 end
 redis.call('HSET', key, 'progress', ARGV[5])

@@ -57,6 +57,17 @@ local function leave(j)
 	return 0
 end
 
+-- A job that has left active goes on by step(...). What Redis refuses brings it
+-- back there: without a lock, a stalled check finds it.
+local function go(j, step, ...)
+	local ok, result = pcall(step, ...)
+	if not ok then
+		redis.call('LPUSH', q.active, j.id)
+		error(result, 0)
+	end
+	return result
+end
+
 -- Removes a finished job and makes its parent wait for it no longer: one that
 -- failed may still be among the dependencies. Where keys are broken the parent is
 -- let be: one old job must not stay for ever and stop the removal of the others.
@@ -148,7 +159,6 @@ end
 -- finished jobs are. The refusal is told in the end.
 local function finish(j, target, field)
 	local parent = parent_of(q, j.key, queues)
-	queue_trim_events(q)
 	local refusal
 	local function beside(step, ...)
 		local ok, reason = pcall(step, ...)
@@ -156,13 +166,14 @@ local function finish(j, target, field)
 			refusal = refusal or reason
 		end
 	end
+	beside(queue_trim_events, q)
 	beside(dedup_release, q, j.id, now)
 	if parent then
 		beside(tell_parent, parent, j, target)
 	end
 	local made = job_count(j.key, 'atm')
 	if j.keep_count ~= 0 then
-		redis.call('ZADD', q[target], now, j.id)
+		go(j, redis.call, 'ZADD', q[target], now, j.id)
 		redis.call('HSET', j.key, field, j.value, 'finishedOn', now)
 		if target == 'failed' then
 			redis.call('HDEL', j.key, 'defa')
@@ -210,7 +221,7 @@ local function delay(j, counts)
 	if code ~= 0 then
 		return code
 	end
-	local due = ready_delay(q, j.id, now, j.delay)
+	local due = go(j, ready_delay, q, j.id, now, j.delay)
 	if counts then
 		job_count(j.key, 'atm')
 	end
@@ -230,7 +241,7 @@ function kinds.retry(j)
 		return code
 	end
 	local priority = tonumber(redis.call('HGET', j.key, 'priority') or 0) or 0
-	ready_push(q, j.id, priority, j.is_lifo)
+	go(j, ready_push, q, j.id, priority, j.is_lifo)
 	queue_wake(q)
 	job_count(j.key, 'atm')
 	queue_event_capped(q, 'waiting', 'jobId', j.id, 'prev', 'active')
@@ -251,9 +262,10 @@ function kinds.release(j)
 	end
 	local priority = tonumber(redis.call('HGET', j.key, 'priority') or 0) or 0
 	if priority > 0 then
-		redis.call('ZADD', q.prioritized, priority * PRIORITY_STEP, j.id)
+		go(j, redis.call, 'ZADD', q.prioritized,
+			priority * PRIORITY_STEP, j.id)
 	else
-		redis.call('RPUSH', queue_ready(q), j.id)
+		go(j, redis.call, 'RPUSH', queue_ready(q), j.id)
 	end
 	-- BullMQ leaves a prioritized one to the marker that its take wrote; ours
 	-- wrote none if this was the last
@@ -276,7 +288,7 @@ function kinds.children(j)
 	if code ~= 0 then
 		return code
 	end
-	redis.call('ZADD', q['waiting-children'], now, j.id)
+	go(j, redis.call, 'ZADD', q['waiting-children'], now, j.id)
 	queue_event(q, 'waiting-children', 'jobId', j.id, 'prev', 'active')
 	return 0
 end

@@ -9,9 +9,7 @@
 local q = queue_declared()
 local id = ARGV[4]
 local state = state_of(q, id)
-for _, suffix in ipairs(SUFFIXES) do
-	if id == suffix then
-		return { state, {} }
-	end
+if queue_has_key(q, id) then
+	return { state, {} }
 end
 return { state, redis.call('HGETALL', job_key(q, id)) }

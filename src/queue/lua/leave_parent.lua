@@ -10,7 +10,7 @@ local NO_PARENT = -5
 
 local q = queue_declared()
 local key = job_key(q, ARGV[4])
-if redis.call('EXISTS', key) == 0 then
+if not job_exists(q, ARGV[4]) then
 	return MISSING
 end
 local parent = parent_of(q, key, { [q.base] = q })
@@ -21,7 +21,7 @@ if redis.call('SISMEMBER', parent.key .. ':dependencies', key) == 0 then
 	return 0
 end
 if remove_from_parent(parent, key) then
-	remove_release(parent, true)
+	remove_release(parent)
 end
 redis.call('HDEL', key, 'parentKey', 'parent')
 return 1

@@ -11,11 +11,11 @@ local id = ARGV[4]
 if not redis.call('ZSCORE', q.delayed, id) then
 	return NOT_ACTIVE
 end
-if redis.call('TYPE', job_key(q, id)).ok ~= 'hash' then
+if not job_exists(q, id) then
 	redis.call('ZREM', q.delayed, id)
 	queue_forget(q, id, 'delayed')
 	return MISSING
 end
-ready_promote_one(q, id, 0)
+ready_promote_one(q, id)
 queue_wake(q)
 return 0

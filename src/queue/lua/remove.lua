@@ -14,7 +14,7 @@ local q = queue_declared()
 local id, with_children = ARGV[4], ARGV[5] == '1'
 local queues = { [q.base] = q }
 
-if OWN[id] then
+if queue_has_key(q, id) then
 	return 1 -- the name of a key of the queue is no job's
 end
 if remove_is_scheduled(q, id) then

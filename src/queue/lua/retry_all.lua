@@ -35,7 +35,7 @@ local ids = redis.call('ZRANGEBYSCORE', q[state], '-inf',
 	state == 'delayed' and '+inf' or ARGV[5], 'LIMIT', 0, limit)
 local refusal
 for _, id in ipairs(ids) do
-	if redis.call('TYPE', job_key(q, id)).ok ~= 'hash' then
+	if not job_exists(q, id) then
 		redis.call('ZREM', q[state], id)
 		queue_forget(q, id, state)
 	else

@@ -5,6 +5,12 @@ local MISSING, LOCK_MISSING, NOT_ACTIVE = -1, -2, -3
 local NOTHING_PENDING = 1
 local HAS_CHILDREN, LOCK_FOREIGN, FAILED_CHILDREN = -4, -6, -9
 
+-- Is there such a job?
+local function job_exists(q, id)
+	return not queue_has_key(q, id)
+		and redis.call('TYPE', job_key(q, id)).ok == 'hash'
+end
+
 -- j: id, name, data, opts, timestamp, delay, priority, and where they apply
 -- parent_key and parent, rjk, deid.
 local function job_store(q, j)

@@ -35,31 +35,42 @@ local function parent_of(q, key, queues)
 	return { q = queues[base], id = id, key = parent_key, flags = flags }
 end
 
--- Puts a parent that was taken out of waiting-children among the ready (or
--- delayed) jobs of its queue.
-local function parent_enqueue(parent)
-	local q = parent.q
+-- Among the ready jobs of its queue, or among the delayed ones: then its due time.
+local function parent_push(parent)
 	local fields = redis.call('HMGET', parent.key, 'delay', 'priority')
 	local delay = tonumber(fields[1] or 0) or 0
 	local priority = tonumber(fields[2] or 0) or 0
 	if delay > 0 then
 		local due = parent.now + delay
-		redis.call('ZADD', q.delayed, due * DUE_STEP, parent.id)
+		redis.call('ZADD', parent.q.delayed, due * DUE_STEP, parent.id)
+		return due
+	end
+	ready_push(parent.q, parent.id, priority, true)
+	return nil
+end
+
+-- Next in turn, whatever its own delay and priority are.
+local function parent_push_first(parent)
+	redis.call('RPUSH', queue_ready(parent.q), parent.id)
+end
+
+-- Lets the parent run if it is in `from`, a sorted set of its queue.
+local function parent_leave(parent, from, push)
+	local q = parent.q
+	local was_there, due = ready_move(q[from], parent.id, push, parent)
+	if was_there and due then
 		queue_event(q, 'delayed', 'jobId', parent.id, 'delay', due)
 		queue_wake_at_due(q)
-		return
+	elseif was_there then
+		queue_wake(q)
+		queue_event(q, 'waiting', 'jobId', parent.id, 'prev',
+			'waiting-children')
 	end
-	ready_push(q, parent.id, priority, true)
-	queue_wake(q)
-	queue_event(q, 'waiting', 'jobId', parent.id, 'prev',
-		'waiting-children')
 end
 
 -- Lets the parent run if it waits for its children.
 local function parent_free(parent)
-	if redis.call('ZREM', parent.q['waiting-children'], parent.id) == 1 then
-		parent_enqueue(parent)
-	end
+	parent_leave(parent, 'waiting-children', parent_push)
 end
 
 local function parent_drop_dependency(parent, key)
@@ -89,14 +100,12 @@ local function parent_fail(parent, key, now)
 		return
 	end
 	local reason = 'child ' .. key .. ' failed'
-	local waited = redis.call('ZREM', q['waiting-children'], parent.id) == 1
-	if not waited and redis.call('ZREM', q.delayed, parent.id) == 1 then
-		redis.call('HSET', parent.key, 'delay', 0)
-		waited = true
-	end
-	if waited then
+	if redis.call('ZSCORE', q['waiting-children'], parent.id) then
 		redis.call('HSET', parent.key, 'defa', reason)
-		parent_enqueue(parent)
+		parent_free(parent)
+	elseif redis.call('ZSCORE', q.delayed, parent.id) then
+		redis.call('HSET', parent.key, 'delay', 0, 'defa', reason)
+		parent_leave(parent, 'delayed', parent_push)
 	elseif not redis.call('ZSCORE', q.failed, parent.id) then
 		redis.call('HSET', parent.key, 'defa', reason)
 	end
@@ -133,14 +142,9 @@ end
 -- A child that leaves without a trace must not be waited for. Its parent is
 -- next in turn then, whatever its own delay and priority are.
 local function parent_child_gone(parent, key)
-	local q = parent.q
 	if parent_drop_dependency(parent, key)
-		and not parent_has_pending(parent)
-		and redis.call('ZREM', q['waiting-children'], parent.id) == 1 then
-		redis.call('RPUSH', queue_ready(q), parent.id)
-		queue_wake(q)
-		queue_event(q, 'waiting', 'jobId', parent.id, 'prev',
-			'waiting-children')
+		and not parent_has_pending(parent) then
+		parent_leave(parent, 'waiting-children', parent_push_first)
 	end
 end
 

@@ -43,6 +43,20 @@ local function job_key(q, id)
 	return q.base .. ':' .. id
 end
 
+local IS_SUFFIX = {}
+for _, suffix in ipairs(SUFFIXES) do
+	IS_SUFFIX[suffix] = true
+end
+
+-- Is what should be a job's id the name of a key of the queue itself? A
+-- scheduler's record is a hash like a job, and looks like one by name.
+local function queue_has_key(q, id)
+	local scheduler = string.match(id, '^repeat:(.*)$')
+	return IS_SUFFIX[id] or string.find(id, '^d[en]:')
+		or string.find(id, '^metrics:') or (scheduler and type(
+			redis.pcall('ZSCORE', q['repeat'], scheduler)) == 'string')
+end
+
 -- Does the key hold something else than a hash? Then the id names no job. Asked,
 -- and not concluded from a refusal: Redis refuses for want of memory too.
 local function job_is_none(key)

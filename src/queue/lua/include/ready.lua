@@ -38,20 +38,32 @@ local function ready_delay(q, id, now, delay)
 	return due
 end
 
-local function ready_promote_one(q, id, now)
-	local key = job_key(q, id)
+-- Takes an id out of the sorted set `from` and gives it to push(...); what Redis
+-- refuses leaves it where it was. Was it there, and what did push return?
+local function ready_move(from, id, push, ...)
+	local score = redis.call('ZSCORE', from, id)
+	if not score then
+		return false
+	end
 	-- first, for it is done even when memory is short, and then all is
-	redis.call('ZREM', q.delayed, id)
+	redis.call('ZREM', from, id)
+	local ok, result = pcall(push, ...)
+	if not ok then
+		redis.call('ZADD', from, score, id)
+		error(result, 0)
+	end
+	return true, result
+end
+
+local function ready_promote_one(q, id)
+	local key = job_key(q, id)
 	if job_is_none(key) then
+		redis.call('ZREM', q.delayed, id)
 		queue_forget(q, id, 'delayed')
 		return
 	end
 	local priority = tonumber(redis.call('HGET', key, 'priority') or 0) or 0
-	local ok, refusal = pcall(ready_push, q, id, priority, false)
-	if not ok then
-		redis.call('ZADD', q.delayed, now * DUE_STEP, id)
-		error(refusal)
-	end
+	ready_move(q.delayed, id, ready_push, q, id, priority, false)
 	queue_event(q, 'waiting', 'jobId', id, 'prev', 'delayed')
 	redis.call('HSET', key, 'delay', 0)
 end
@@ -65,7 +77,7 @@ local function ready_promote(q, now)
 		return
 	end
 	for _, id in ipairs(ids) do
-		ready_promote_one(q, id, now)
+		ready_promote_one(q, id)
 	end
 	queue_wake(q)
 end

@@ -71,23 +71,23 @@ local function remove_deduplication(q, id)
 end
 
 -- The parent, if it exists, waits for the child no longer. Is there nothing left
--- to wait for, and was it waiting?
+-- to wait for, and is it waiting?
 local function remove_from_parent(parent, key)
 	return remove_n('EXISTS', parent.key) == 1
 		and remove_n('SREM', parent.key .. ':dependencies', key) == 1
 		and remove_n('SCARD', parent.key .. ':dependencies') == 0
-		and remove_n('ZREM', parent.q['waiting-children'],
-			parent.id) == 1
+		and remove_try('ZSCORE', parent.q['waiting-children'],
+			parent.id)
 end
 
--- Next in turn, whatever its own delay and priority are.
-local function remove_release(parent, is_told)
-	redis.call('RPUSH', queue_ready(parent.q), parent.id)
+local function remove_release(parent)
+	parent_leave(parent, 'waiting-children', parent_push_first)
+end
+
+local function remove_release_quietly(parent)
+	ready_move(parent.q['waiting-children'], parent.id, parent_push_first,
+		parent)
 	queue_wake(parent.q)
-	if is_told then
-		queue_event(parent.q, 'waiting', 'jobId', parent.id, 'prev',
-			'waiting-children')
-	end
 end
 
 local function remove_parent_of(q, key, queues)
@@ -97,13 +97,8 @@ end
 
 -- A job's own keys, none of which may be one of the queue's: a job that was given
 -- such an id never came to be.
-local OWN = {}
-for _, suffix in ipairs(SUFFIXES) do
-	OWN[suffix] = true
-end
-
 local function remove_keys(q, id)
-	if not OWN[id] and not job_is_none(job_key(q, id)) then
+	if not queue_has_key(q, id) and not job_is_none(job_key(q, id)) then
 		job_remove(q, id)
 	end
 end
@@ -117,9 +112,10 @@ local function remove_quietly(q, id, queues)
 	remove_keys(q, id)
 	while parent and remove_from_parent(parent, key) do
 		if parent.q.base ~= q.base then
-			pcall(remove_release, parent, false)
+			pcall(remove_release_quietly, parent)
 			return
 		end
+		redis.call('ZREM', q['waiting-children'], parent.id)
 		key = parent.key
 		local grandparent = remove_parent_of(q, key, queues)
 		remove_keys(q, parent.id)
@@ -133,7 +129,7 @@ local function remove_aloud(q, id, f, parent)
 	local key = job_key(q, id)
 	parent = parent or remove_parent_of(q, key, f.queues)
 	if parent and remove_from_parent(parent, key) then
-		pcall(remove_release, parent, true)
+		pcall(remove_release, parent)
 	end
 	f.remove_children(q, id, f)
 	local prev = remove_from_state(q, id)
@@ -176,15 +172,23 @@ end
 
 -- Looks at a job and all below it before anything is changed: true when it, or
 -- one that is still pending, is locked. Raises an error when there are more than
--- `max`, or they are nested too deep for the one who removes them.
+-- `max` (one that is named twice counts twice), or they are nested too deep for the
+-- one who removes them.
 local DEPTH_MAX = 1000
 
 local function remove_survey(q, id, queues, max, with_children)
-	local seen, n = {}, 0
+	local seen, n = {}, 1
 	local is_locked = false
 	local look
 
-	local function look_at(job_q, key, depth, is_pending, command, suffix, ...)
+	-- counted before they are read: a set may hold millions
+	local function look_at(job_q, key, depth, is_pending, count, command,
+		suffix, ...)
+		n = n + remove_n(count, key .. suffix)
+		if n > max or depth >= DEPTH_MAX then
+			error({ err = 'ERR the family of job ' .. id
+				.. ' is too large' })
+		end
 		local children = remove_try(command, key .. suffix, ...)
 		for _, child in ipairs(children or {}) do
 			local child_q, child_id =
@@ -201,21 +205,17 @@ local function remove_survey(q, id, queues, max, with_children)
 			return
 		end
 		seen[key] = true
-		n = n + 1
-		if n > max or depth > DEPTH_MAX then
-			error({ err = 'ERR the family of job ' .. id
-				.. ' is too large' })
-		end
 		is_locked = is_locked or (is_pending
 			and remove_n('EXISTS', key .. ':lock') == 1)
 		if not with_children then
 			return
 		end
-		look_at(job_q, key, depth, true, 'SMEMBERS', ':dependencies')
-		look_at(job_q, key, depth, false, 'HKEYS', ':processed')
-		look_at(job_q, key, depth, false, 'HKEYS', ':failed')
-		look_at(job_q, key, depth, false, 'ZRANGE', ':unsuccessful', 0,
-			-1)
+		look_at(job_q, key, depth, true, 'SCARD', 'SMEMBERS',
+			':dependencies')
+		look_at(job_q, key, depth, false, 'HLEN', 'HKEYS', ':processed')
+		look_at(job_q, key, depth, false, 'HLEN', 'HKEYS', ':failed')
+		look_at(job_q, key, depth, false, 'ZCARD', 'ZRANGE',
+			':unsuccessful', 0, -1)
 	end
 
 	look(q, id, 0, true)

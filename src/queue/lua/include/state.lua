@@ -7,10 +7,8 @@ local LISTED = { 'active', 'wait', 'paused' }
 -- 'unknown' when it is nowhere. An id that is a name of the queue's keys is no
 -- job's.
 local function state_of(q, id)
-	for _, suffix in ipairs(SUFFIXES) do
-		if id == suffix then
-			return 'unknown'
-		end
+	if queue_has_key(q, id) then
+		return 'unknown'
 	end
 	for _, state in ipairs(SCORED) do
 		if redis.call('ZSCORE', q[state], id) then

@@ -35,7 +35,11 @@ local function take_next_id(q)
 		redis.call('DEL', q.pc)
 		return nil
 	end
-	redis.call('LPUSH', q.active, first[1])
+	local ok, refusal = pcall(redis.call, 'LPUSH', q.active, first[1])
+	if not ok then
+		redis.call('ZADD', q.prioritized, first[2], first[1])
+		error(refusal, 0)
+	end
 	return first[1]
 end
 
