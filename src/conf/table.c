@@ -85,8 +85,7 @@ const struct option option_table[] = {
 	{ "queue.limit.duration", OPTION_DURATION, "1s", 1, HOURS(24),
 	  .example = "1s" },
 	/* at most two weeks of minutes: BullMQ's own longest */
-	{ "queue.metrics", OPTION_INTEGER, "0", 0, 20160,
-	  .example = "20160" },
+	{ "queue.metrics", OPTION_INTEGER, "0", 0, 20160, .example = "20160" },
 
 	/* --- services --- */
 	{ "services.*.url", OPTION_TEXT, NULL, RELOADABLE,
