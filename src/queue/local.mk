@@ -21,7 +21,8 @@ queue_lua = %D%/lua/add.lua %D%/lua/count.lua %D%/lua/extend.lua \
 queue_lua_include = %D%/lua/include/add.lua %D%/lua/include/dedup.lua \
 	%D%/lua/include/job.lua %D%/lua/include/parent.lua \
 	%D%/lua/include/doctor.lua %D%/lua/include/queue.lua %D%/lua/include/ready.lua \
-	%D%/lua/include/remove.lua %D%/lua/include/schedule.lua \
+	%D%/lua/include/remove.lua %D%/lua/include/reply.lua \
+	%D%/lua/include/schedule.lua \
 	%D%/lua/include/state.lua \
 	%D%/lua/include/take.lua
 

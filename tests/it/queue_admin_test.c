@@ -979,6 +979,18 @@ pages_of_large_jobs(void **state)
 	assert_string_equal(page(JOB_WAIT, true, 100), "j0 j1 j2 j3");
 	assert_string_equal(page(JOB_WAIT, false, 100), "j4 j5 j6 j7");
 	assert_string_equal(page(JOB_WAIT, false, 100), "j8 j9");
+	/* one job of 80 MB */
+	REDIS("EVAL",
+	      "for i = 0, 9 do redis.call('HSET', KEYS[1], 'f' .. i, "
+	      "redis.call('HGET', 'bull:sync:j0', 'data')) end "
+	      "redis.call('HSET', KEYS[1], 'data', redis.call('HGET', "
+	      "KEYS[1], 'f0'))",
+	      "1", KEY("j9"));
+	assert_int_equal(get("j9"), HS_OK);
+	assert_string_equal((const char *)got.jobs[0]->data.ptr,
+			    "\"8388612 bytes, too many to be shown\"");
+	assert_string_equal(got.jobs[0]->name, "n");
+	check_list(JOB_WAIT, 9, 1, "j9");
 }
 
 static void

@@ -18,8 +18,6 @@ local state, before = ARGV[4], tonumber(ARGV[5])
 local skip, limit = tonumber(ARGV[6]), tonumber(ARGV[7])
 local queues = { [q.base] = q }
 local BY_TIME = { completed = true, failed = true, ['waiting-children'] = true }
-local LISTS = { wait = true, active = true, paused = true }
-local GONE = '0:gone' -- to takers a mark of version 4, which they pass by
 
 local function is_old(id)
 	local times = remove_try('HMGET', job_key(q, id), 'finishedOn',
@@ -46,7 +44,7 @@ local function stays(id)
 end
 
 local ids
-if LISTS[state] then
+if IS_LIST[state] then
 	ids = remove_try('LRANGE', q[state], -(skip + limit), -(skip + 1))
 elseif BY_TIME[state] then
 	ids = remove_try('ZRANGEBYSCORE', q[state], '-inf', ARGV[5], 'LIMIT',
@@ -60,7 +58,7 @@ local result = { #ids }
 for i, id in ipairs(ids) do
 	if not stays(id) then
 		pcall(remove_quietly, q, id, queues)
-		if LISTS[state] then
+		if IS_LIST[state] then
 			redis.call('LSET', q[state], i - 1 - #ids - skip, GONE)
 		else
 			redis.call('ZREM', q[state], id)
@@ -68,7 +66,7 @@ for i, id in ipairs(ids) do
 		result[#result + 1] = id
 	end
 end
-if LISTS[state] and #result > 1 then
+if IS_LIST[state] and #result > 1 then
 	redis.call('LREM', q[state], 1 - #result, GONE)
 end
 queue_event(q, 'cleaned', 'count', #result - 1)

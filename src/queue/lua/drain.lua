@@ -14,7 +14,6 @@ local queues = { [q.base] = q }
 local n_removed = 0
 -- at most so many can be spared: whatever else there is comes into sight
 local n_spared_max = remove_n('ZCARD', q['repeat'])
-local GONE = '0:gone' -- to takers a mark of version 4, which they pass by
 
 local function drain_list(state)
 	local wanted = max - n_removed

@@ -5,6 +5,7 @@
 -- Returns its state ('unknown' for none) and its hash (empty for none, and for
 --       an id that names another key of the queue)
 --- @include state.lua
+--- @include reply.lua
 
 local q = queue_declared()
 local id = ARGV[4]
@@ -12,4 +13,5 @@ local state = state_of(q, id)
 if queue_has_key(q, id) then
 	return { state, {} }
 end
-return { state, redis.call('HGETALL', job_key(q, id)) }
+return { state, (reply_fit(redis.call('HGETALL', job_key(q, id)),
+	reply_left_out)) }

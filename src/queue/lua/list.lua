@@ -5,15 +5,14 @@
 -- Returns an id and a hash (empty when there is none) for each job, newest
 --       first for finished ones, next in turn first for the others; fewer than n
 --       when they are large, at least one
---- @include queue.lua
+--- @include reply.lua
 
 local q = queue_declared()
 local state = ARGV[4]
 local offset, n = tonumber(ARGV[5]), tonumber(ARGV[6])
-local LISTS = { wait = true, active = true, paused = true }
 
 local ids
-if LISTS[state] then
+if IS_LIST[state] then
 	local tail = redis.call('LRANGE', q[state], -(offset + n), -(offset + 1))
 	ids = {}
 	for i = #tail, 1, -1 do
@@ -26,14 +25,5 @@ else
 end
 
 local result = {}
-local n_bytes = 0
-for _, id in ipairs(ids) do
-	local hash = redis.pcall('HGETALL', job_key(q, id))
-	result[#result + 1] = id
-	result[#result + 1] = hash.err and {} or hash
-	n_bytes = n_bytes + job_bytes(hash)
-	if n_bytes >= REPLY_BYTES_MAX then
-		break
-	end
-end
+reply_jobs(q, ids, result)
 return result

@@ -13,7 +13,7 @@
 -- them even when it has left. A place in a list is the last ids and how far from
 -- its end they were; when all have left, so has what was in front of them, and the
 -- walk goes on at the end.
---- @include queue.lua
+--- @include reply.lua
 
 local MARKS = 8
 local PUSHED_MAX = 1000 -- jobs that may have come in front meanwhile
@@ -22,7 +22,6 @@ local q = queue_declared()
 local state, n = ARGV[4], tonumber(ARGV[6])
 local place = ARGV[5] ~= '' and cmsgpack.unpack(ARGV[5]) or nil
 local key = q[state]
-local LISTS = { wait = true, active = true, paused = true }
 local NEWEST_FIRST = { completed = true, failed = true }
 
 -- Redis's order of members: bytes, whatever the locale. Is a before b?
@@ -109,25 +108,14 @@ local function listed_ids()
 end
 
 local ids, place_at
-if LISTS[state] then
+if IS_LIST[state] then
 	ids, place_at = listed_ids()
 else
 	ids, place_at = scored_ids()
 end
 
 local result = { '' }
-local n_bytes = 0
-local last = 0
-for i, id in ipairs(ids) do
-	local hash = redis.pcall('HGETALL', job_key(q, id))
-	result[#result + 1] = id
-	result[#result + 1] = hash.err and {} or hash
-	n_bytes = n_bytes + job_bytes(hash.err and {} or hash)
-	last = i
-	if n_bytes >= REPLY_BYTES_MAX then
-		break
-	end
-end
+local last = reply_jobs(q, ids, result)
 if last > 0 then
 	result[1] = cmsgpack.pack(place_at(last))
 end

@@ -4,7 +4,7 @@
 -- ARGV  the queue's, then id, first, last (negative: from the end)
 -- Returns how many rows there are, then those asked for, in their order, as many
 --       as fit a reply
---- @include queue.lua
+--- @include reply.lua
 
 local ROWS_AT_ONCE = 50 -- a row may be large
 local ROW_BYTES = 64    -- of an empty one, here and in a reply

@@ -7,6 +7,7 @@
 --
 -- Fewer when they are large.
 --- @include schedule.lua
+--- @include reply.lua
 
 local q = queue_declared()
 local result = { 0 }

@@ -13,9 +13,8 @@ local SUFFIXES = {
 	'limiter', 'stalled', 'stalled-check', 'repeat',
 }
 
--- Jobs in one reply: many megabytes take longer than a deadline, and a reply over
--- the client's ceiling costs the connection and every job in it.
-local REPLY_BYTES_MAX = 32 * 1024 * 1024
+-- The states that are lists.
+local IS_LIST = { wait = true, active = true, paused = true }
 
 -- The queue whose keys were declared. Every script is called with its base,
 -- the cap of its events and the level of BullMQ to be compatible with ('5',
@@ -70,14 +69,6 @@ local function job_count(key, field)
 	if type(n) == 'table' then
 		redis.call('HSET', key, field, 1)
 		n = 1
-	end
-	return n
-end
-
-local function job_bytes(hash)
-	local n = 0
-	for _, text in ipairs(hash) do
-		n = n + #text
 	end
 	return n
 end

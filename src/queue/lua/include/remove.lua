@@ -10,6 +10,9 @@
 --- @include job.lua
 
 local SCHEDULED = -8
+-- In a list, for the length of a script; to takers a mark of version 4, which they
+-- would pass by.
+local GONE = '0:gone'
 local SCORED = { 'completed', 'waiting-children', 'delayed', 'failed',
 	'prioritized' }
 local LISTED = { 'active', 'wait', 'paused' }

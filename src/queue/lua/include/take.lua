@@ -1,10 +1,7 @@
 -- take: jobs from waiting to active, each under a lock.
 --- @include ready.lua
+--- @include reply.lua
 
--- A job beyond it is handed out without its large values: it must fail once with
--- a reason, and not cost its takers the connection, one after the other.
-local JOB_BYTES_MAX = 64 * 1024 * 1024
-local VALUE_BYTES_MAX = 64 * 1024
 local TAKE_N_ARGS = 6
 
 -- What the taker says of himself, from ARGV[i] on: token ('0': no lock), lock
@@ -78,20 +75,10 @@ local function take_job(q, t, id)
 	return redis.call('HGETALL', key)
 end
 
--- What is left of a hash without its large values, and how large it was.
-local function take_small(hash, n_bytes)
-	local small = {}
-	for i = 1, #hash, 2 do
-		if #hash[i] + #hash[i + 1] <= VALUE_BYTES_MAX then
-			small[#small + 1] = hash[i]
-			small[#small + 1] = hash[i + 1]
-		end
-	end
-	-- no job of BullMQ has so many fields
-	if job_bytes(small) > JOB_BYTES_MAX then
-		small = { 'name', '' }
-	end
-	return small, n_bytes
+-- A job that is too large must fail once with a reason, and not cost its takers
+-- the connection, one after the other. Nothing stands in for its values.
+local function take_no_value()
+	return nil
 end
 
 -- One sleeper more wakes while there is something to take; the last job wakes
@@ -134,11 +121,8 @@ local function take_some(q, t, result)
 		end
 		local hash = take_job(q, t, id)
 		if hash then
-			local size, n_left_out = job_bytes(hash), 0
-			if size > JOB_BYTES_MAX then
-				hash, n_left_out = take_small(hash, size)
-				size = job_bytes(hash)
-			end
+			local size, n_left_out
+			hash, size, n_left_out = reply_fit(hash, take_no_value)
 			n_taken = n_taken + 1
 			n_bytes = n_bytes + size
 			result[#result + 1] = id
