@@ -595,7 +595,15 @@ what_was_kept_is_refused_whole(void **state)
 	assert_int_equal(got.err, HS_PROTOCOL);
 	assert_non_null(strstr(got.text, "WRONGTYPE"));
 	CHECK("[ a ]", "ZRANGE", "bull:sync:completed", "0", "-1");
-	CHECK("0", "EXISTS", "bull:sync:kept", "bull:sync:wait");
+	CHECK("0", "EXISTS", "bull:sync:kept", "bull:sync:wait",
+	      "bull:sync:de:d");
+	/* it is kept on, and follows the next one */
+	REDIS("DEL", "bull:sync:delayed");
+	add_one(deduplicated("b", dedup), ADD_NEW, "b");
+	take_one("b");
+	assert_int_equal(finish(completed("1")), CODE_DONE);
+	CHECK("[ kept ]", "ZRANGE", "bull:sync:delayed", "0", "-1");
+	CHECK("kept", "GET", "bull:sync:de:d");
 }
 
 /* ---- batches ---- */

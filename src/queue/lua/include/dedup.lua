@@ -123,7 +123,8 @@ local function dedup_owner(q, d, j)
 			dedup_set(q, d, owner)
 		end
 		dedup_tell(q, d, owner, j.id)
-		if d.reschedules and is_delayed and not queue_is_v5(q) then
+		if d.reschedules and is_delayed and not queue_is_v5(q)
+			and job_exists(q, owner) then
 			dedup_reschedule(q, j, owner)
 		end
 	end
@@ -150,12 +151,12 @@ local function dedup_add_newest(q, deid, now)
 		parent_key = kept[5], parent = kept[6], rjk = kept[8],
 		deid = deid,
 	}
-	dedup_set(q, { id = deid, ttl = tonumber(de.ttl) or 0,
-		keeps = de.keepLastIfActive == true }, j.id)
 	queue_max_events(q)
 	if add_job(q, j, now) == 'ready' then
 		queue_wake(q)
 	end
+	dedup_set(q, { id = deid, ttl = tonumber(de.ttl) or 0,
+		keeps = de.keepLastIfActive == true }, j.id)
 	if kept[7] and kept[7] ~= '' then
 		redis.call('SADD', kept[7], job_key(q, j.id))
 	end
