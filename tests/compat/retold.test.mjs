@@ -45,4 +45,22 @@ describe(`told again, level ${LEVEL}`, () => {
 			id: 'repeat:s1:1900000000000' },
 		{ op: 'leaveParent', q: 'parents', id: 'evt-1' },
 	]);
+
+	const child = (id, parent) => ({ op: 'add', q: 'hooks', name: 'child',
+		data: {}, opts: { jobId: id, failParentOnFailure: true,
+			parent: { id: parent, queue: 'bull:hooks' } } });
+
+	retold('a job goes whose failed child has one being worked on', [
+		{ op: 'add', q: 'hooks', name: 'top', data: {},
+			opts: { jobId: 'top' } },
+		child('evt-1', 'top'),
+		{ op: 'take', q: 'hooks', token: 't1' },
+		{ op: 'take', q: 'hooks', token: 't1' },
+		child('evt-2', 'evt-1'),
+		{ op: 'take', q: 'hooks', token: 't1' },
+		{ op: 'giveBack', q: 'hooks', token: 't1', id: 'top' },
+		{ op: 'remove', q: 'hooks', id: 'evt-1', children: true },
+		{ op: 'error', q: 'hooks', token: 't1', id: 'evt-1', reason: 'no' },
+		{ op: 'remove', q: 'hooks', id: 'top', children: true },
+	]);
 });

@@ -174,7 +174,8 @@ local function remove_all_children(q, id, f)
 end
 
 -- Looks at a job and all below it before anything is changed: true when it, or
--- one that is still pending, is locked. Raises an error when there are more than
+-- one that it is still waiting for, is locked; what is below a child that has
+-- ended does not count. Raises an error when there are more than
 -- `max` (one that is named twice counts twice), or they are nested too deep for the
 -- one who removes them.
 local DEPTH_MAX = 1000
@@ -204,16 +205,16 @@ local function remove_survey(q, id, queues, max, with_children)
 
 	look = function(job_q, job_id, depth, is_pending)
 		local key = job_key(job_q, job_id)
-		if seen[key] then
+		if seen[key] == 'pending' or (seen[key] and not is_pending) then
 			return
 		end
-		seen[key] = true
+		seen[key] = is_pending and 'pending' or 'ended'
 		is_locked = is_locked or (is_pending
 			and remove_n('EXISTS', key .. ':lock') == 1)
 		if not with_children then
 			return
 		end
-		look_at(job_q, key, depth, true, 'SCARD', 'SMEMBERS',
+		look_at(job_q, key, depth, is_pending, 'SCARD', 'SMEMBERS',
 			':dependencies')
 		look_at(job_q, key, depth, false, 'HLEN', 'HKEYS', ':processed')
 		look_at(job_q, key, depth, false, 'HLEN', 'HKEYS', ':failed')
