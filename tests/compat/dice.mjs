@@ -26,7 +26,7 @@ const WEIGHTS = {
 	take: 16, takeSome: 3, finishSome: 2, complete: 9, error: 9, failForGood: 2,
 	foreignToken: 1, giveBack: 2, postpone: 2, waitChildren: 2, extend: 1,
 	expireLock: 3, stalled: 4, sleep: 4, expireDedup: 1, expireLimiter: 2,
-	forgetEvents: 1, pause: 2, resume: 3, concurrency: 1, limit: 1,
+	forgetEvents: 1, oldChild: 0.7, pause: 2, resume: 3, concurrency: 1, limit: 1,
 	rateLimit: 1, removeRateLimit: 1, limitTtl: 1, drain: 1, clean: 2,
 	obliterate: 0.3, remove: 3, removeChildren: 1, leaveParent: 1, promote: 2,
 	promoteAll: 0.5, retry: 3, retryAll: 0.7, data: 1, progress: 1, log: 1,
@@ -363,6 +363,12 @@ export class Dice {
 
 	forgetEvents() {
 		return { op: 'forgetEvents', q: this.queue() };
+	}
+
+	oldChild() {
+		const q = this.queue();
+		const id = this.anyId(q);
+		return id && { op: 'oldChild', q, id };
 	}
 
 	isPaused(q) {

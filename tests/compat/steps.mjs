@@ -348,6 +348,10 @@ export const OPS = {
 		redis: (redis, { q }) =>
 			redis.hdel(`${base(q)}:meta`, 'opts.maxLenEvents'),
 	},
+	// Releases before 4.0 wrote the parent's key only.
+	oldChild: {
+		redis: (redis, { q, id }) => redis.hdel(`${base(q)}:${id}`, 'parent'),
+	},
 	// ---- the switches ----
 	pause: {
 		node: ({ queue }) => queue.pause().then(zero),
