@@ -26,10 +26,10 @@ const WEIGHTS = {
 	take: 16, takeSome: 3, finishSome: 2, complete: 9, error: 9, failForGood: 2,
 	foreignToken: 1, giveBack: 2, postpone: 2, waitChildren: 2, extend: 1,
 	expireLock: 3, stalled: 4, sleep: 4, expireDedup: 1, expireLimiter: 2,
-	forgetEvents: 1, oldChild: 0.7, pause: 2, resume: 3, concurrency: 1, limit: 1,
+	forgetEvents: 2, oldChild: 0.7, pause: 2, resume: 3, concurrency: 1, limit: 1,
 	rateLimit: 1, removeRateLimit: 1, limitTtl: 1, drain: 1, clean: 2,
 	obliterate: 0.3, remove: 3, removeChildren: 1, leaveParent: 1, promote: 2,
-	promoteAll: 0.5, retry: 3, retryAll: 0.7, data: 1, progress: 1, log: 1,
+	promoteAll: 0.5, retry: 3, retryAll: 0.7, data: 1, progress: 1, log: 2,
 	clearLog: 0.5, delay: 2, priority: 3, freeDedup: 1, freeDedupOfJob: 0.5,
 	schedule: 2, unschedule: 0.7, advance: 3, repeatByNode: LEVEL === 5 ? 0.5 : 0,
 };
@@ -212,6 +212,13 @@ export class Dice {
 				parent: { id, queue: base(q) } } };
 	}
 
+	// An id of a job that may have ended already; BullMQ refuses numbers.
+	known(q) {
+		const id = this.id(q, 'completed', 'completed', 'failed', 'wait');
+		return id && /^(evt-|f[0-9])/.test(id) && this.chance(0.8) ? id :
+			`evt-${this.below(12)}`;
+	}
+
 	node(depth, id) {
 		const q = this.queue();
 		const children = depth === 0 || this.chance(0.3) ? [] :
@@ -222,8 +229,8 @@ export class Dice {
 				...this.maybe({ delay: 100 }, 0.15),
 				...this.maybe({ attempts: 2 }, 0.2),
 				...this.keeps(), ...this.flag(),
-				jobId: this.chance(0.1) && depth === 0 ?
-					`evt-${this.below(12)}` : `f${id}` },
+				jobId: depth === 0 && this.chance(0.2) ?
+					this.known(q) : `f${id}` },
 			...(children.length > 0 && { children }) };
 	}
 
@@ -495,14 +502,21 @@ export class Dice {
 
 	log() {
 		const q = this.queue();
-		const id = this.chance(0.9) ? this.anyId(q) : 'nobody';
+		const logs = [...this.walk.node.keys.keys()].find((key) =>
+			key.startsWith(base(q)) && key.endsWith(':logs'));
+		const id = logs && this.chance(0.5) ?
+			logs.slice(base(q).length + 1, -5) :
+			this.chance(0.9) ? this.anyId(q) : 'nobody';
 		return id && { op: 'log', q, id, row: `row ${this.n}`,
 			...this.maybe({ keep: 1 + this.below(2) }) };
 	}
 
 	clearLog() {
 		const q = this.queue();
-		const id = this.anyId(q);
+		const logs = [...this.walk.node.keys.keys()].find((key) =>
+			key.startsWith(base(q)) && key.endsWith(':logs'));
+		const id = logs && this.chance(0.8) ?
+			logs.slice(base(q).length + 1, -5) : this.anyId(q);
 		return id && { op: 'clearLog', q, id,
 			...this.maybe({ keep: 1 }) };
 	}
