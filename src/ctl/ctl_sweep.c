@@ -48,12 +48,12 @@ struct clean_step {
 
 static void
 on_cleaned(void *ctx, enum hs_err err, const char *text, const struct span *ids,
-	   size_t n, size_t n_seen)
+	   size_t n, int64_t n_seen)
 {
 	struct clean_step *step = ctx;
 	(void)ids;
 	step->n = err == HS_OK ? n : 0;
-	step->n_seen = err == HS_OK ? n_seen : 0;
+	step->n_seen = err == HS_OK ? (size_t)n_seen : 0;
 	session_end(step->session, err, text);
 }
 

@@ -4,16 +4,9 @@
  */
 #include "queue/amend.h"
 
-#include <stdlib.h>
-
 #include "queue/call.h"
 #include "queue/job.h"
 #include "queue/scripts.h"
-
-struct rows_call {
-	amend_rows_fn fn;
-	void *ctx;
-};
 
 enum hs_err
 amend_data(struct queue *queue, struct span id, struct span data,
@@ -48,46 +41,15 @@ amend_log(struct queue *queue, struct span id, struct span row, int64_t keep,
 	return call_send_number(call, &queue_script_amend_log, fn, ctx);
 }
 
-static void
-on_rows(void *ctx, enum hs_err err, const struct reply *reply)
-{
-	struct rows_call *call = ctx;
-	struct span *rows = NULL;
-	size_t n = 0;
-	int64_t n_total = 0;
-	const char *text;
-	err = call_check(err, reply, REPLY_ARRAY, &text);
-	if (err == HS_OK && (reply->n_items == 0 ||
-			     reply_i64(reply->items[0], &n_total) != HS_OK)) {
-		err = HS_PROTOCOL;
-		text = "unexpected reply of read_log";
-	}
-	if (err == HS_OK) {
-		n = reply->n_items - 1;
-		rows = xcalloc(n + 1, sizeof(*rows));
-		for (size_t i = 0; i < n; i++)
-			rows[i] = reply->items[i + 1]->text;
-	}
-	call->fn(call->ctx, err, text, rows, n, n_total);
-	free(rows);
-	free(call);
-}
-
 enum hs_err
 amend_read_log(struct queue *queue, struct span id, int64_t first, int64_t last,
-	       amend_rows_fn fn, void *ctx)
+	       queue_list_fn fn, void *ctx)
 {
 	struct call *call = call_new(queue, 3);
 	call_span(call, id);
 	call_i64(call, first);
 	call_i64(call, last);
-	struct rows_call *rows = xcalloc(1, sizeof(*rows));
-	*rows = (struct rows_call){ fn, ctx };
-	enum hs_err err =
-		call_send(call, &queue_script_read_log, on_rows, rows);
-	if (err != HS_OK)
-		free(rows);
-	return err;
+	return call_send_list(call, &queue_script_read_log, fn, ctx);
 }
 
 enum hs_err

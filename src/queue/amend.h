@@ -22,13 +22,10 @@ enum hs_err amend_progress(struct queue *queue, struct span id,
 enum hs_err amend_log(struct queue *queue, struct span id, struct span row,
 		      int64_t keep, queue_number_fn fn,
 		      void *ctx) HS_MUST_CHECK;
-/* Rows first..last as LRANGE counts (-1: the newest), in their order. n_total:
- * of the whole log. Rows are borrowed for the call; as many as fit a reply. */
-typedef void (*amend_rows_fn)(void *ctx, enum hs_err err, const char *text,
-			      const struct span *rows, size_t n,
-			      int64_t n_total);
+/* Rows first..last as LRANGE counts (-1: the newest), in their order, as many as
+ * fit a reply. The number: of the whole log. */
 enum hs_err amend_read_log(struct queue *queue, struct span id, int64_t first,
-			   int64_t last, amend_rows_fn fn,
+			   int64_t last, queue_list_fn fn,
 			   void *ctx) HS_MUST_CHECK;
 /* All but the newest `keep` rows. n: 0, also without a job. */
 enum hs_err amend_clear_log(struct queue *queue, struct span id, int64_t keep,

@@ -10,7 +10,8 @@
 
 #include "base/log.h"
 
-#define N_COMMON 3      /* in front of a script's own arguments */
+#define N_COMMON 3 /* in front of a script's own arguments */
+#define UNEXPECTED "unexpected reply of a script"
 #define NUMBER_BYTES 24 /* "-9223372036854775808" and its NUL */
 
 struct call {
@@ -83,6 +84,7 @@ call_send(struct call *call, const struct script *script, rconn_reply_fn fn,
 struct answer_call {
 	queue_number_fn number_fn;
 	queue_ids_fn ids_fn;
+	queue_list_fn list_fn;
 	void *ctx;
 };
 
@@ -97,6 +99,17 @@ on_number(void *ctx, enum hs_err err, const struct reply *reply)
 	free(answer);
 }
 
+/* The texts from the first-th item on; the array is owned by the caller. */
+static struct span *
+texts_of(const struct reply *reply, size_t first, size_t *n)
+{
+	*n = reply->n_items - first;
+	struct span *texts = xcalloc(*n + 1, sizeof(*texts));
+	for (size_t i = 0; i < *n; i++)
+		texts[i] = reply->items[first + i]->text;
+	return texts;
+}
+
 static void
 on_ids(void *ctx, enum hs_err err, const struct reply *reply)
 {
@@ -105,14 +118,31 @@ on_ids(void *ctx, enum hs_err err, const struct reply *reply)
 	struct span *ids = NULL;
 	size_t n = 0;
 	err = call_check(err, reply, REPLY_ARRAY, &text);
-	if (err == HS_OK) {
-		n = reply->n_items;
-		ids = xcalloc(n + 1, sizeof(*ids));
-		for (size_t i = 0; i < n; i++)
-			ids[i] = reply->items[i]->text;
-	}
+	if (err == HS_OK)
+		ids = texts_of(reply, 0, &n);
 	answer->ids_fn(answer->ctx, err, text, ids, n);
 	free(ids);
+	free(answer);
+}
+
+static void
+on_list(void *ctx, enum hs_err err, const struct reply *reply)
+{
+	struct answer_call *answer = ctx;
+	const char *text;
+	struct span *rows = NULL;
+	size_t n = 0;
+	int64_t number = 0;
+	err = call_check(err, reply, REPLY_ARRAY, &text);
+	if (err == HS_OK && (reply->n_items == 0 ||
+			     reply_i64(reply->items[0], &number) != HS_OK)) {
+		err = HS_PROTOCOL;
+		text = UNEXPECTED;
+	}
+	if (err == HS_OK)
+		rows = texts_of(reply, 1, &n);
+	answer->list_fn(answer->ctx, err, text, rows, n, number);
+	free(rows);
 	free(answer);
 }
 
@@ -132,16 +162,24 @@ enum hs_err
 call_send_number(struct call *call, const struct script *script,
 		 queue_number_fn fn, void *ctx)
 {
-	return send_answered(call, script,
-			     (struct answer_call){ fn, NULL, ctx }, on_number);
+	struct answer_call answer = { .number_fn = fn, .ctx = ctx };
+	return send_answered(call, script, answer, on_number);
 }
 
 enum hs_err
 call_send_ids(struct call *call, const struct script *script, queue_ids_fn fn,
 	      void *ctx)
 {
-	return send_answered(call, script,
-			     (struct answer_call){ NULL, fn, ctx }, on_ids);
+	struct answer_call answer = { .ids_fn = fn, .ctx = ctx };
+	return send_answered(call, script, answer, on_ids);
+}
+
+enum hs_err
+call_send_list(struct call *call, const struct script *script, queue_list_fn fn,
+	       void *ctx)
+{
+	struct answer_call answer = { .list_fn = fn, .ctx = ctx };
+	return send_answered(call, script, answer, on_list);
 }
 
 enum hs_err
@@ -155,6 +193,6 @@ call_check(enum hs_err err, const struct reply *reply, enum reply_type type,
 		return HS_OK;
 	*text = reply && reply->type == REPLY_ERROR
 			? (const char *)reply->text.ptr
-			: "unexpected reply of a script";
+			: UNEXPECTED;
 	return HS_PROTOCOL;
 }

@@ -22,11 +22,14 @@ void call_i64(struct call *call, int64_t value);
 enum hs_err call_send(struct call *call, const struct script *script,
 		      rconn_reply_fn fn, void *ctx) HS_MUST_CHECK;
 
-/* The same for a script that answers one number, or ids. */
+/* The same for a script that answers one number, or ids, or a number and then
+ * ids. */
 enum hs_err call_send_number(struct call *call, const struct script *script,
 			     queue_number_fn fn, void *ctx) HS_MUST_CHECK;
 enum hs_err call_send_ids(struct call *call, const struct script *script,
 			  queue_ids_fn fn, void *ctx) HS_MUST_CHECK;
+enum hs_err call_send_list(struct call *call, const struct script *script,
+			   queue_list_fn fn, void *ctx) HS_MUST_CHECK;
 
 /* What a reply means to the caller of this floor: HS_OK for one of the type,
  * HS_PROTOCOL for an error (*text is Redis's) or another type, else err. */

@@ -38,6 +38,10 @@ typedef void (*queue_number_fn)(void *ctx, enum hs_err err, const char *text,
 				int64_t n);
 typedef void (*queue_ids_fn)(void *ctx, enum hs_err err, const char *text,
 			     const struct span *ids, size_t n);
+/* The same with a number beside them, whose meaning the call tells. */
+typedef void (*queue_list_fn)(void *ctx, enum hs_err err, const char *text,
+			      const struct span *rows, size_t n,
+			      int64_t number);
 
 struct queue *queue_new(struct rconn *conn, const char *prefix,
 			const char *name, int64_t timeout_ms,

@@ -44,20 +44,17 @@ enum hs_err sweep_drain(struct queue *queue, bool with_delayed,
 
 /* Jobs of a state that finished (or else started, or else were added) at or
  * before before_ms. One step passes over `skip` jobs and looks at `limit`
- * (1..SWEEP_CLEAN_MAX), from the next in turn, or the oldest, on. ids are those
- * removed; n_seen those looked at, fewer than limit at the end. Each n_seen - n
- * that stayed are to be skipped by the next step; upstream never looks behind
- * them. Active ones that are locked are let be. */
+ * (1..SWEEP_CLEAN_MAX), from the next in turn, or the oldest, on. Rows: the ids
+ * of those removed; the number: how many were looked at, fewer than limit at the
+ * end. The number - n that stayed are to be skipped by the next step; upstream
+ * never looks behind them. Active ones that are locked are let be. */
 #define SWEEP_CLEAN_MAX 10000 /* upstream's: a quarter second; 1000 is kind */
-typedef void (*sweep_clean_fn)(void *ctx, enum hs_err err, const char *text,
-			       const struct span *ids, size_t n, size_t n_seen);
 enum hs_err sweep_clean(struct queue *queue, enum job_state state,
 			int64_t before_ms, size_t skip, size_t limit,
-			sweep_clean_fn fn, void *ctx) HS_MUST_CHECK;
+			queue_list_fn fn, void *ctx) HS_MUST_CHECK;
 
 /* One step of removing the queue, which must be paused; at most `limit` jobs
- * (1..SWEEP_CLEAN_MAX). n: 1 there is more, 0
- * gone, SWEEP_NOT_PAUSED, SWEEP_ACTIVE: jobs are active and not is_forced. It
+ * (1..SWEEP_CLEAN_MAX). n: 1 there is more, 0 gone, SWEEP_NOT_PAUSED, SWEEP_ACTIVE: jobs are active and not is_forced. It
  * stays paused where it cannot be removed. */
 #define SWEEP_NOT_PAUSED -1
 #define SWEEP_ACTIVE -2

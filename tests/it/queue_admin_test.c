@@ -81,11 +81,11 @@ drain(bool with_delayed)
 
 static void
 on_cleaned(void *ctx, enum hs_err err, const char *text, const struct span *ids,
-	   size_t n, size_t n_seen)
+	   size_t n, int64_t n_seen)
 {
 	(void)ctx;
 	say(ids, n);
-	said.n_seen = n_seen;
+	said.n_seen = (size_t)n_seen;
 	done(err, text);
 }
 

@@ -373,13 +373,13 @@ op_drain(struct peer_call *call)
 
 static void
 on_cleaned(void *ctx, enum hs_err err, const char *why, const struct span *ids,
-	   size_t n, size_t n_seen)
+	   size_t n, int64_t n_seen)
 {
 	struct peer_call *call = ctx;
 	if (peer_failed(call, err, why))
 		return;
 	peer_set_ids(call->answer, "ids", ids, n);
-	doc_set_i64(call->answer, "seen", (int64_t)n_seen);
+	doc_set_i64(call->answer, "seen", n_seen);
 	peer_done(call);
 }
 
