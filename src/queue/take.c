@@ -12,8 +12,9 @@
 #include "queue/call.h"
 #include "queue/scripts.h"
 
-#define REPLY_HEAD 3 /* limited, next due, busy; then of each job: */
-#define REPLY_JOB 3  /* id, bytes left out, hash */
+#define REPLY_HEAD 3    /* limited, next due, busy; then of each job: */
+#define REPLY_JOB 3     /* id, bytes left out, hash */
+#define DUE_MAX_MS 9e15 /* below 2^53: lua/include/take.lua */
 /* A million active jobs is another bug; what is left waits for the next check. */
 #define STALLED_ROUNDS 1000
 #define STALLED_IDS_MAX (64 * 1024 * 1024)
@@ -73,19 +74,30 @@ on_taken(void *ctx, enum hs_err err, const struct reply *reply)
 	free(take);
 }
 
+/* A score as the due time of a job; one that is due never, or in a time no clock
+ * shows (a delay of Infinity), is as far as numbers go. */
+static enum hs_err
+read_due(struct span score, int64_t *due_ms)
+{
+	double due = DUE_MAX_MS;
+	enum hs_err err =
+		span_is(score, "inf") ? HS_OK : num_double(score, &due);
+	if (err == HS_OK && due <= -1)
+		err = HS_INVALID;
+	if (err == HS_OK)
+		*due_ms = (int64_t)(due < DUE_MAX_MS ? due : DUE_MAX_MS);
+	return err;
+}
+
 static void
 on_marker(void *ctx, enum hs_err err, const struct reply *reply)
 {
 	struct wait_call *wait = ctx;
 	int64_t due_ms = -1;
 	if (err == HS_OK && reply->type == REPLY_ARRAY) {
-		double score;
 		if (reply->n_items != 3 ||
-		    num_double(reply->items[2]->text, &score) != HS_OK ||
-		    !(score > -1 && score < 9e15))
+		    read_due(reply->items[2]->text, &due_ms) != HS_OK)
 			err = HS_PROTOCOL;
-		else
-			due_ms = (int64_t)score;
 	} else if (err == HS_OK && reply->type != REPLY_NIL) {
 		err = HS_PROTOCOL;
 	}

@@ -276,6 +276,22 @@ take_wakes_the_next_sleeper(void **state)
 	assert_int_equal(got.due_ms, -1);
 	assert_int_equal(take_wait(blocking, queue->keys, 0, on_waited, NULL),
 			 HS_INVALID);
+	/* a delay of Infinity, and one beyond all clocks, are far away */
+	static const char *const far[] = { "inf", "1e300" };
+	for (size_t i = 0; i < 2; i++) {
+		REDIS("DEL", "bull:sync:delayed");
+		REDIS("ZADD", "bull:sync:delayed", far[i], "never");
+		add(item(far[i]));
+		REDIS("DEL", "bull:sync:marker");
+		assert_int_equal(take(8), 1);
+		assert_in_range(got.due_ms, INT64_C(1) << 50, INT64_C(1) << 53);
+		finish(completed("1"));
+		start_call();
+		end_call(take_wait(blocking, queue->keys, 1000, on_waited,
+				   NULL));
+		assert_int_equal(got.err, HS_OK);
+		assert_in_range(got.due_ms, INT64_C(1) << 50, INT64_C(1) << 53);
+	}
 	rconn_free(blocking);
 }
 

@@ -3,6 +3,7 @@
 --- @include reply.lua
 
 local TAKE_N_ARGS = 6
+local DUE_MAX = 9e15 -- a delay of Infinity is no number to the client
 
 -- What the taker says of himself, from ARGV[i] on: token ('0': no lock), lock
 -- duration in ms, worker name ('' for none), N, max and duration in ms of his
@@ -136,6 +137,6 @@ local function take_some(q, t, result)
 	if n_taken > 0 then
 		take_chain(q)
 	end
-	result[head + 2] = math.floor(queue_next_due(q) or 0)
+	result[head + 2] = math.floor(math.min(queue_next_due(q) or 0, DUE_MAX))
 	return n_taken
 end
