@@ -421,14 +421,27 @@ queue_of(struct peer_link *link, struct peer_client *client, struct span prefix,
 
 /* ---- requests ---- */
 
+/* Nothing but that the connection is there. */
+static enum hs_err
+op_ready(struct peer_call *call)
+{
+	if (!peer_failed(call, HS_OK, NULL))
+		peer_done(call);
+	return HS_OK;
+}
+
+static const struct peer_op own_ops[] = {
+	{ "ready", op_ready, false },
+	{ "readyToBlock", op_ready, true },
+	{ 0 },
+};
+
 static const struct peer_op *
 op_of(struct span name)
 {
 	static const struct peer_op *const tables[] = {
-		peer_add_ops,
-		peer_work_ops,
-		peer_admin_ops,
-		peer_schedule_ops,
+		own_ops,        peer_add_ops,      peer_work_ops,
+		peer_admin_ops, peer_schedule_ops,
 	};
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
 		for (const struct peer_op *op = tables[i]; op->name; op++) {

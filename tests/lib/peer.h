@@ -13,7 +13,8 @@
  * order: many may be under way. What "hello" named need not be said again.
  * Each client has connections to Redis of its own, made when first needed: one
  * for commands and one that may block, for each database. Requests wait for
- * them, some seconds if need be. Trusts its input: it is a test's own.
+ * them, some seconds if need be; "ready" and "readyToBlock" do nothing else.
+ * Trusts its input: it is a test's own.
  *
  * The operations lie in peer_*.c: each of these files ends in a table.
  */

@@ -646,11 +646,21 @@ class Backend {
 
 	// ---- waiting ----
 
-	async waitForJob(seconds) {
+	// Without it a worker would wait some time after another that came later.
+	async becomeReady() {
+		if (this.inner.blockingConnection && !this.inner.closing)
+			await this.ask('readyToBlock', {}, this.blockingLink());
+	}
+
+	blockingLink() {
 		this.blocking ??= new Link(process.env.QUEUE_SOCKET);
+		return this.blocking;
+	}
+
+	async waitForJob(seconds) {
 		const { due } = await this.ask('wait', {
 			timeout: Math.max(1, Math.round(seconds * 1000)),
-		}, this.blocking);
+		}, this.blockingLink());
 		return due < 0 ? null : { member: '0', score: due };
 	}
 
@@ -675,6 +685,11 @@ export function stand(inner) {
 			return (...args) => {
 				count('ported', name);
 				return ours[name](...args);
+			};
+		if (name === 'waitUntilReady')
+			return async () => {
+				await inner.waitUntilReady();
+				await ours.becomeReady();
 			};
 		if (UNBLOCKING.has(name))
 			return (...args) => {
