@@ -3,10 +3,12 @@
  */
 #include "ctl/ctl.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bounds.h"
 #include "queue/keys.h"
@@ -26,6 +28,13 @@ ctl_complain(const char *fmt, ...)
 	fputs("hooksync: ", stderr);
 	show_text(stderr, span_text(text));
 	fputc('\n', stderr);
+}
+
+bool
+ctl_is_read(void)
+{
+	struct pollfd output = { .fd = STDOUT_FILENO };
+	return poll(&output, 1, 0) <= 0 || !(output.revents & POLLERR);
 }
 
 /* Warnings are for "hooksync check": who looks at a queue knows them. */

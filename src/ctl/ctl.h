@@ -56,6 +56,9 @@ int ctl_try(const struct cmd_line *line);
 /* "hooksync: ..." on standard error, one line, control characters escaped. */
 void ctl_complain(const char *fmt, ...) HS_PRINTF(1, 2);
 
+/* False: standard output is a pipe whose reader has gone. */
+bool ctl_is_read(void);
+
 /* CTL_OK and a configuration (conf_unref), or CTL_CONFIG after its errors were
  * told. */
 int ctl_load(const struct cmd_line *line, enum conf_role role,

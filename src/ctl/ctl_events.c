@@ -10,10 +10,8 @@
  * --data only.
  */
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/bounds.h"
 #include "base/clock.h"
@@ -219,14 +217,6 @@ complain_late(struct follower *follower, const struct rconn *conn,
 		     session_address(follower->session), rconn_error(conn));
 }
 
-/* Has the reader of a pipe gone while nothing happens? */
-static bool
-is_read(void)
-{
-	struct pollfd output = { .fd = STDOUT_FILENO };
-	return poll(&output, 1, 0) <= 0 || !(output.revents & POLLERR);
-}
-
 static bool
 read_since(const char *text, int64_t *since_ms)
 {
@@ -275,7 +265,7 @@ events_visit(struct session *session, const char **queues,
 	const int64_t due_ms = clock_mono_ms() + PATIENCE_MS;
 	rconn_start(conn);
 	while (!follower.is_left && !follower.is_refused &&
-	       !session_is_interrupted(session) && is_read()) {
+	       !session_is_interrupted(session) && ctl_is_read()) {
 		session_turn(session, TURN_MS);
 		complain_late(&follower, conn, due_ms);
 	}

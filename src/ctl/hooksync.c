@@ -24,9 +24,11 @@ close_output(int code)
 	errno = 0;
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return code;
-	if (errno == EPIPE)
+	/* the reason may have been met, and forgotten, in the middle */
+	if (errno == EPIPE || !ctl_is_read())
 		return code;
-	ctl_complain("the answer could not be written: %s", strerror(errno));
+	ctl_complain("the answer could not be written%s%s", errno ? ": " : "",
+		     errno ? strerror(errno) : "");
 	return CTL_IO;
 }
 
