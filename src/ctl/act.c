@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "queue/code.h"
+#include "ctl/ask.h"
 #include "ctl/ctl.h"
 #include "ctl/show.h"
 #include "ctl/walk.h"
@@ -39,7 +40,6 @@ on_number(void *ctx, enum hs_err err, const char *text, int64_t n)
 {
 	struct call *call = ctx;
 
-	call->result = ACT_GONE; /* unless it was answered */
 	if (err == HS_OK)
 		call->result =
 			call->act->read ? call->act->read(n) : read_code(n);
@@ -50,7 +50,7 @@ static void
 call_start(struct call *call, const struct act *act, struct session *session,
 	   struct queue *queue, struct span id)
 {
-	*call = (struct call){ act, session, ACT_GONE };
+	*call = (struct call){ act, session, ACT_UNANSWERED };
 	session_begin(session);
 	enum hs_err err = act->start(act, queue, id, on_number, call);
 	if (err != HS_OK)
@@ -59,44 +59,103 @@ call_start(struct call *call, const struct act *act, struct session *session,
 
 /* ---- by id ---- */
 
-/* In the first of the queues that knows it. */
+struct target {
+	const char *id;
+	const char *where; /* the queue; NULL: none has it */
+	struct queue *queue;
+	enum job_state state; /* JOB_UNKNOWN where it was not asked */
+	enum act_result result;
+};
+
 static int
-act_on_id(const struct act *act, struct session *session,
-	  struct queue *const *queues, size_t n, const char *id,
-	  const char **where, enum act_result *result)
+ask_whether(const struct act *act, struct session *session, struct queue *queue,
+	    struct target *target, bool *is_there)
 {
-	*result = ACT_GONE;
-	*where = NULL;
-	for (size_t i = 0; i < n; i++) {
-		struct call call;
-		call_start(&call, act, session, queues[i], span_text(id));
-		int code = session_wait(session);
+	struct job *job;
+	int code;
+
+	if (act->ask)
+		return act->ask(session, queue, target->id, is_there);
+	code = ask_job(session, queue, target->id, &job, &target->state);
+	*is_there = job != NULL;
+	job_free(job);
+	return code;
+}
+
+/* Ids that are numbers are in many queues: a guess would hit a stranger. */
+static int
+target_find(const struct act *act, struct session *session,
+	    struct queue *const *queues, const char **names,
+	    struct target *target)
+{
+	for (size_t i = 0; names[i]; i++) {
+		struct target seen = { .id = target->id };
+		bool is_there = false;
+		int code =
+			ask_whether(act, session, queues[i], &seen, &is_there);
 		if (code != CTL_OK)
 			return code;
-		*result = call.result;
-		if (call.result == ACT_GONE)
+		if (!is_there)
 			continue;
-		*where = keys_queue(queues[i]->keys);
-		return CTL_OK;
+		if (target->where) {
+			ctl_complain("%s: is in the queues %s and %s: say "
+				     "which with --queue",
+				     target->id, target->where, names[i]);
+			target->result = ACT_DOUBTFUL;
+			return CTL_OK;
+		}
+		target->where = names[i];
+		target->queue = queues[i];
+		target->state = seen.state;
 	}
 	return CTL_OK;
 }
 
-static void
-print_id(const struct act *act, const char *id, const char *where,
-	 enum act_result result)
+static int
+act_on_id(const struct act *act, struct session *session,
+	  struct queue *const *queues, const char **names,
+	  struct target *target)
 {
-	switch (result) {
+	struct call call;
+	int code = target_find(act, session, queues, names, target);
+
+	if (code != CTL_OK || !target->where || target->result == ACT_DOUBTFUL)
+		return code;
+	call_start(&call, act, session, target->queue, span_text(target->id));
+	code = session_wait(session);
+	target->result = call.result;
+	if (target->result == ACT_GONE)
+		target->where = NULL;
+	return code;
+}
+
+static void
+print_done(const struct act *act, const struct target *target)
+{
+	show_text(stdout, span_text(target->id));
+	printf(": %s ", act->done);
+	show_text(stdout, span_text(target->where));
+	if (act->tells_state)
+		printf("; it was %s", target->state == JOB_UNKNOWN
+					      ? "in none of its lists"
+				      : target->state == JOB_WAIT
+					      ? "waiting"
+					      : job_state_text(target->state));
+	putchar('\n');
+}
+
+static void
+print_id(const struct act *act, const struct target *target)
+{
+	const char *id = target->id;
+	const char *where = target->where;
+
+	switch (target->result) {
 	case ACT_DONE:
-		show_text(stdout, span_text(id));
-		printf(": %s ", act->done);
-		show_text(stdout, span_text(where));
-		putchar('\n');
+		print_done(act, target);
 		break;
-	case ACT_GONE:
-		ctl_complain("%s: there is no such %s", id,
-			     act->what ? act->what : "job");
-		break;
+	case ACT_DOUBTFUL:
+		break; /* that was told */
 	case ACT_ELSEWHERE:
 		ctl_complain("%s: is not in %s (in queue %s); \"hooksync job "
 			     "%s\" tells more",
@@ -106,33 +165,27 @@ print_id(const struct act *act, const char *id, const char *where,
 		ctl_complain("%s: is in a worker's hands (in queue %s)", id,
 			     where);
 		break;
-	default:
+	case ACT_SCHEDULED:
 		ctl_complain("%s: is the next job of a scheduler (in queue "
 			     "%s), which would be lost with it",
 			     id, where);
+		break;
+	default:
+		ctl_complain("%s: there is no such %s", id,
+			     act->what ? act->what : "job");
 		break;
 	}
 }
 
 static void
-print_id_json(const struct act *act, const char *id, const char *where,
-	      enum act_result result, bool is_first)
+print_reason_json(const struct act *act, enum act_result result)
 {
-	fputs(is_first ? "{\"id\":" : ",\n {\"id\":", stdout);
-	show_json_text(stdout, span_text(id));
-	fputs(",\"queue\":", stdout);
-	if (where)
-		show_json_text(stdout, span_text(where));
-	else
-		fputs("null", stdout);
-	printf(",\"is_%s\":%s,\"reason\":", act->member,
-	       result == ACT_DONE ? "true" : "false");
 	switch (result) {
 	case ACT_DONE:
 		fputs("null}", stdout);
 		break;
-	case ACT_GONE:
-		printf("\"no such %s\"}", act->what ? act->what : "job");
+	case ACT_DOUBTFUL:
+		fputs("\"in several queues\"}", stdout);
 		break;
 	case ACT_ELSEWHERE:
 		printf("\"not in %s\"}", act->state);
@@ -140,10 +193,28 @@ print_id_json(const struct act *act, const char *id, const char *where,
 	case ACT_BUSY:
 		fputs("\"in a worker's hands\"}", stdout);
 		break;
-	default:
+	case ACT_SCHEDULED:
 		fputs("\"next of a scheduler\"}", stdout);
 		break;
+	default:
+		printf("\"no such %s\"}", act->what ? act->what : "job");
+		break;
 	}
+}
+
+static void
+print_id_json(const struct act *act, const struct target *target, bool is_first)
+{
+	fputs(is_first ? "{\"id\":" : ",\n {\"id\":", stdout);
+	show_json_text(stdout, span_text(target->id));
+	fputs(",\"queue\":", stdout);
+	if (target->where && target->result != ACT_DOUBTFUL)
+		show_json_text(stdout, span_text(target->where));
+	else
+		fputs("null", stdout);
+	printf(",\"is_%s\":%s,\"reason\":", act->member,
+	       target->result == ACT_DONE ? "true" : "false");
+	print_reason_json(act, target->result);
 }
 
 int
@@ -163,17 +234,17 @@ act_on_ids(const struct act *act, struct session *session, const char **names,
 	if (is_json)
 		fputs("[", stdout);
 	for (size_t i = 0; code == CTL_OK && i < n_ids; i++) {
-		const char *where;
-		enum act_result result;
-		code = act_on_id(act, session, queues, n, ids[i], &where,
-				 &result);
+		struct target target = { .id = ids[i],
+					 .state = JOB_UNKNOWN,
+					 .result = ACT_GONE };
+		code = act_on_id(act, session, queues, names, &target);
 		if (code != CTL_OK)
 			break;
-		is_complete = is_complete && result == ACT_DONE;
+		is_complete = is_complete && target.result == ACT_DONE;
 		if (is_json)
-			print_id_json(act, ids[i], where, result, i == 0);
+			print_id_json(act, &target, i == 0);
 		else
-			print_id(act, ids[i], where, result);
+			print_id(act, &target);
 	}
 	if (is_json)
 		fputs("]\n", stdout);
@@ -227,7 +298,7 @@ act_on_queue(const struct act *act, struct session *session, const char *name,
 }
 
 /* "; gone by then: 2": what was not done, or "". */
-enum { REST_SIZE = 200 };
+enum { REST_SIZE = 320 };
 static void
 print_rest(const struct act *act, const struct act_tally *tally,
 	   char out[REST_SIZE])
@@ -248,6 +319,9 @@ print_rest(const struct act *act, const struct act_tally *tally,
 	if (tally->n[ACT_SCHEDULED] > 0)
 		buf_notef(&text, "; next of a scheduler: %s",
 			  show_count(tally->n[ACT_SCHEDULED], n));
+	if (tally->n[ACT_UNANSWERED] > 0)
+		buf_notef(&text, "; not known, for want of an answer: %s",
+			  show_count(tally->n[ACT_UNANSWERED], n));
 	snprintf(out, REST_SIZE, "%s", buf_text(&text));
 	buf_fini(&text);
 }
@@ -260,10 +334,10 @@ report_json(const struct act *act, const char *name,
 	show_json_text(stdout, span_text(name));
 	printf(",\"n_%s\":%" PRId64 ",\"n_gone\":%" PRId64
 	       ",\"n_not_in_state\":%" PRId64 ",\"n_busy\":%" PRId64
-	       ",\"n_scheduled\":%" PRId64 "}",
+	       ",\"n_scheduled\":%" PRId64 ",\"n_unanswered\":%" PRId64 "}",
 	       act->member, tally->n[ACT_DONE], tally->n[ACT_GONE],
 	       tally->n[ACT_ELSEWHERE], tally->n[ACT_BUSY],
-	       tally->n[ACT_SCHEDULED]);
+	       tally->n[ACT_SCHEDULED], tally->n[ACT_UNANSWERED]);
 }
 
 void

@@ -4,7 +4,8 @@
  * it.
  *
  * A job may have gone, or moved on, since it was seen: that is an answer and
- * not a trouble, and is counted.
+ * not a trouble, and is counted. An id that is in several queues is left alone
+ * in all of them.
  */
 #ifndef CTL_ACT_H
 #define CTL_ACT_H
@@ -14,10 +15,12 @@
 
 enum act_result {
 	ACT_DONE,
-	ACT_GONE,      /* no such job */
-	ACT_ELSEWHERE, /* not in a state for that */
-	ACT_BUSY,      /* a worker has it */
-	ACT_SCHEDULED, /* a scheduler's next */
+	ACT_GONE,       /* no such job */
+	ACT_ELSEWHERE,  /* not in a state for that */
+	ACT_BUSY,       /* a worker has it */
+	ACT_SCHEDULED,  /* a scheduler's next */
+	ACT_UNANSWERED, /* Redis was lost: done, or not */
+	ACT_DOUBTFUL,   /* several queues have such an id */
 	ACT_N_RESULTS,
 };
 
@@ -32,12 +35,16 @@ struct act {
 	/* Sends; n of fn as the queue's floor gives it. */
 	enum hs_err (*start)(const struct act *act, struct queue *queue,
 			     struct span id, queue_number_fn fn, void *ctx);
+	/* Does a queue have it? NULL: it is a job. An exit code. */
+	int (*ask)(struct session *session, struct queue *queue, const char *id,
+		   bool *is_there);
+	bool tells_state; /* behind `done`: what it was */
 	/* What that number means; NULL: negative ones are enum code. */
 	enum act_result (*read)(int64_t n);
 	const void *options; /* start's own */
 };
 
-/* The ids of the command line, each in the first queue that knows it: prints a
+/* The ids of the command line, each in the one queue that knows it: prints a
  * line each. CTL_NO_MATCH when one could not be done. */
 int act_on_ids(const struct act *act, struct session *session,
 	       const char **names, char *const *ids, size_t n_ids,

@@ -9,6 +9,7 @@
  * Known limit: the newest page of failed jobs waits again before the older
  * ones; within a page the oldest is first.
  */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -171,8 +172,12 @@ delay_visit(struct session *session, const char **queues,
 	int64_t delay_ms;
 	if (num_duration_ms(span_text(line->args[1]), &delay_ms) != HS_OK)
 		return CTL_USAGE; /* ctl_delay() has looked */
+	char time[32];
+	char done[64];
+	num_duration_text(delay_ms, time, sizeof time);
+	snprintf(done, sizeof done, "is due in %s in", time);
 	const struct act delay = {
-		.done = "runs then, in",
+		.done = done,
 		.state = "delayed",
 		.member = "delayed",
 		.start = start_delay,
@@ -211,8 +216,10 @@ priority_visit(struct session *session, const char **queues,
 	if (num_u64(span_text(line->args[1]), JOB_PRIORITY_MAX, &priority) !=
 	    HS_OK)
 		return CTL_USAGE; /* ctl_priority() has looked */
+	char done[64];
+	snprintf(done, sizeof done, "has priority %" PRIu64 " in", priority);
 	const struct act act = {
-		.done = "has this priority, in",
+		.done = done,
 		.state = "wait",
 		.member = "changed",
 		.start = start_priority,

@@ -206,6 +206,38 @@ read_unscheduled(int64_t n)
 	return n == 0 ? ACT_DONE : ACT_GONE;
 }
 
+struct presence {
+	struct session *session;
+	bool is_there;
+};
+
+static void
+on_presence(void *ctx, enum hs_err err, const char *text,
+	    const struct schedule_entry *entries, size_t n, size_t n_seen)
+{
+	struct presence *presence = ctx;
+	(void)entries;
+	(void)n_seen;
+	presence->is_there = err == HS_OK && n > 0;
+	session_end(presence->session, err == HS_NOT_FOUND ? HS_OK : err, text);
+}
+
+static int
+ask_scheduler(struct session *session, struct queue *queue, const char *id,
+	      bool *is_there)
+{
+	struct presence presence = { .session = session };
+
+	session_begin(session);
+	enum hs_err err =
+		schedule_get(queue, span_text(id), on_presence, &presence);
+	if (err != HS_OK)
+		session_end(session, err, NULL);
+	int code = session_wait(session);
+	*is_there = presence.is_there;
+	return code;
+}
+
 static int
 unschedule_visit(struct session *session, const char **queues,
 		 const struct cmd_line *line)
@@ -214,6 +246,7 @@ unschedule_visit(struct session *session, const char **queues,
 		.what = "scheduler",
 		.done = "makes no more jobs in",
 		.member = "removed",
+		.ask = ask_scheduler,
 		.start = start_unschedule,
 		.read = read_unscheduled,
 	};

@@ -13,6 +13,7 @@
 #include "ctl/ctl.h"
 #include "ctl/preview.h"
 #include "ctl/progress.h"
+#include "ctl/removal.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
 
@@ -97,31 +98,6 @@ clean_by_age(struct session *session, const char *name,
 	return code;
 }
 
-static enum hs_err
-start_remove(const struct act *act, struct queue *queue, struct span id,
-	     queue_number_fn fn, void *ctx)
-{
-	(void)act;
-	return sweep_remove(queue, id, false, fn, ctx);
-}
-
-static enum act_result
-read_removed(int64_t n)
-{
-	if (n == CODE_SCHEDULED)
-		return ACT_SCHEDULED;
-	return n == 1 ? ACT_DONE : ACT_BUSY;
-}
-
-static const struct act clean_one = {
-	.label = "removing",
-	.many = "jobs are removed",
-	.single = "job is removed",
-	.member = "removed",
-	.start = start_remove,
-	.read = read_removed,
-};
-
 static int
 clean_visit(struct session *session, const char **queues,
 	    const struct cmd_line *line)
@@ -141,9 +117,11 @@ clean_visit(struct session *session, const char **queues,
 						     line->is_json)
 				      : code;
 	}
-	if (filter_asks_job(&filter))
-		return act_on_queues(&clean_one, session, queues, &filter,
+	if (filter_asks_job(&filter)) {
+		const struct act removal = removal_act(&line->with_children);
+		return act_on_queues(&removal, session, queues, &filter,
 				     line->is_json);
+	}
 	session_catch_interrupt(session);
 	int code = clean_by_age(session, queues[0], &filter, &n_removed);
 	return report(queues[0], n_removed, code, line);

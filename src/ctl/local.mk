@@ -26,6 +26,7 @@ src_ctl_libctl_a_SOURCES = \
 	%D%/filter.c %D%/filter.h \
 	%D%/preview.c %D%/preview.h \
 	%D%/progress.c %D%/progress.h \
+	%D%/removal.c %D%/removal.h \
 	%D%/session.c %D%/session.h \
 	%D%/show.c %D%/show.h \
 	%D%/sibling.c %D%/sibling.h \

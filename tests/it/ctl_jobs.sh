@@ -184,6 +184,9 @@ is 'with the hash' "$(rcli exists bull:sync:identity-10)" 0
 ends_with 0 remove invoice-2 invoice-4
 says 'invoice-2: removed from sync; it was failed'
 is 'two less' "$(n_jobs failed)" 6
+ends_with 1 remove nobody
+is 'in plain words' "$(cat "$stage/moaned")" \
+	'hooksync: nobody: there is no such job'
 ends_with 1 remove nobody invoice-6 --json
 is 'of each it is told' "$(json_at /0/is_removed) $(json_at /0/reason) \
 $(json_at /1/is_removed) $(json_at /1/queue)" 'false no such job true sync'
@@ -192,7 +195,7 @@ rcli hset bull:sync:locked name n data '{}' opts '{}' timestamp "$now" \
 	delay 0 priority 0 >/dev/null
 rcli set bull:sync:locked:lock token px 100000 >/dev/null
 ends_with 1 remove locked
-moans "locked: stays: in a worker's hands, in queue sync"
+moans "locked: is in a worker's hands (in queue sync)"
 ends_with 1 remove --state active --yes
 says "sync: 0 jobs are removed; in a worker's hands: 1"
 is 'it is there still' "$(states_of locked)" 'active '
@@ -216,6 +219,26 @@ done
 ends_with 1 remove invoice-8
 moans 'invoice-8: is in the queues sync and third: say which with --queue'
 is 'it is there still' "$(states_of invoice-8)" 'failed '
+for verb in 'retry' 'promote' 'delay 1h' 'priority 3'; do
+	# shellcheck disable=SC2086 # words
+	ends_with 1 ${verb%% *} invoice-8 ${verb#"${verb%% *}"}
+	moans 'invoice-8: is in the queues sync and third: say which'
+done
+ends_with 1 retry invoice-8 --json
+is 'left alone' "$(json_at /0/reason) $(states_of invoice-8)" \
+	'in several queues failed '
+for of in sync third; do
+	rcli zadd "bull:$of:repeat" 5000 twin >/dev/null
+	rcli hset "bull:$of:repeat:twin" name n every 1000 ic 1 >/dev/null
+done
+ends_with 1 unschedule twin
+moans 'twin: is in the queues sync and third: say which'
+ends_with 0 unschedule twin --queue third
+says 'twin: makes no more jobs in third'
+ends_with 0 unschedule twin
+says 'twin: makes no more jobs in sync'
+ends_with 1 unschedule twin
+moans 'twin: there is no such scheduler'
 ends_with 0 remove invoice-8 --queue third
 says 'invoice-8: removed from third'
 ends_with 0 remove invoice-8
@@ -327,6 +350,10 @@ check 'a reader that leaves ends it well' sh -c \
 	'{ "$1" -c "$2" jobs failed --all; echo $? >"$3"; } | head -n 1' - \
 	"$top_builddir/hooksync" "$conf" "$stage/code"
 is 'with 0' "$(cat "$stage/code")" 0
+# shellcheck disable=SC2016 # another shell's
+sh -c '{ "$1" -c "$2" doctor 2>"$3"; } | :' - "$top_builddir/hooksync" \
+	"$conf" "$stage/moaned"
+check 'also before it begins' test ! -s "$stage/moaned"
 rcli del bull:sync:wait bull:sync:failed >/dev/null
 
 # ---- drain ----
@@ -354,7 +381,7 @@ is 'it waits' "$(states_of delayed-2)" 'wait '
 ends_with 1 promote delayed-2
 moans 'delayed-2: is not in delayed'
 ends_with 0 delay delayed-3 2h
-says 'delayed-3: runs then, in sync'
+says 'delayed-3: is due in 2h in sync'
 is 'two hours' "$(job_field delayed-3 delay)" 7200000
 ends_with 1 delay delayed-2 2h
 ends_with 0 priority delayed-2 3
