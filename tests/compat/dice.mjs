@@ -207,9 +207,25 @@ export class Dice {
 		const id = this.pick(scheduled) ?? (this.chance(0.9) ?
 			this.id(q, 'active', 'wait', 'waiting-children', 'delayed',
 				'completed') : 'nobody');
-		return id && { op: 'add', q: this.queue(), name: 'child', data: {},
-			opts: { ...this.options(), ...this.keeps(), ...this.flag(),
+		const to = this.queue();
+		const opts = this.options();
+		if (this.isAbove(`${base(to)}:${opts.jobId}`, `${base(q)}:${id}`))
+			delete opts.jobId;
+		return id && { op: 'add', q: to, name: 'child', data: {},
+			opts: { ...opts, ...this.keeps(), ...this.flag(),
 				parent: { id, queue: base(q) } } };
+	}
+
+	// No family goes in a circle: BullMQ comes to no end when it removes one.
+	isAbove(key, below) {
+		const seen = new Set();
+		for (; below && !seen.has(below);
+			below = this.walk.node.map(below).parentKey) {
+			if (below === key)
+				return true;
+			seen.add(below);
+		}
+		return false;
 	}
 
 	// An id of a job that may have ended already; BullMQ refuses numbers.
@@ -219,28 +235,29 @@ export class Dice {
 			`evt-${this.below(12)}`;
 	}
 
-	node(depth, id) {
+	node(depth, id, takesIn) {
 		const q = this.queue();
 		const children = depth === 0 || this.chance(0.3) ? [] :
 			Array.from({ length: 1 + this.below(2) },
-				(_, i) => this.node(depth - 1, `${id}-${i}`));
+				(_, i) => this.node(depth - 1, `${id}-${i}`,
+					takesIn));
 		return { name: 'flow', queueName: q, data: {},
 			opts: { ...this.maybe({ priority: 1 }, 0.15),
 				...this.maybe({ delay: 100 }, 0.15),
 				...this.maybe({ attempts: 2 }, 0.2),
 				...this.keeps(), ...this.flag(),
-				jobId: depth === 0 && this.chance(0.2) ?
+				jobId: depth === 0 && takesIn && this.chance(0.2) ?
 					this.known(q) : `f${id}` },
 			...(children.length > 0 && { children }) };
 	}
 
 	addFlow() {
-		const tree = this.node(1 + this.below(2), `${this.n}`);
+		const parent = this.chance(0.15) && this.anyId(QUEUES[0]);
+		const tree = this.node(1 + this.below(2), `${this.n}`, !parent);
 		for (const name of ['failParentOnFailure', 'continueParentOnFailure',
 			'ignoreDependencyOnFailure', 'removeDependencyOnFailure'])
 			delete tree.opts[name];
-		const parent = this.anyId(QUEUES[0]);
-		if (parent && this.chance(0.15))
+		if (parent)
 			Object.assign(tree.opts, this.flag(), { parent: {
 				id: this.chance(0.9) ? parent : 'nobody',
 				queue: base(QUEUES[0]) } });
