@@ -248,6 +248,42 @@ fill_getopt(struct option *longs, char *shorts)
 	*shorts = '\0';
 }
 
+/* The verb of a line that is wrong, so that its own usage is shown. */
+static const struct cmd_verb *
+verb_behind(int argc, char **argv, const char *shorts,
+	    const struct option *longs)
+{
+	while (getopt_long(argc, argv, shorts, longs, NULL) != -1)
+		;
+	return optind < argc ? verb_find(argv[optind]) : NULL;
+}
+
+static void
+say_unknown_option(const char *word, char *why, size_t why_size)
+{
+	char name[64]; /* without dashes and value */
+	struct nearest nearest = { .word = name };
+
+	if (optopt > 0 && optopt < 256) {
+		snprintf(why, why_size, "unknown option -%c", optopt);
+		return;
+	}
+	word += strspn(word, "-");
+	snprintf(name, sizeof name, "%s", word);
+	name[strcspn(name, "=")] = '\0';
+	if (optopt >= LETTER_LONG) {
+		snprintf(why, why_size, "--%s takes no value", name);
+		return;
+	}
+	for (size_t i = 0; i < N_OPTION_ROWS; i++)
+		nearest_offer(&nearest, option_rows[i].name);
+	if (nearest.best)
+		snprintf(why, why_size, "unknown option --%s; \"--%s\" is one",
+			 name, nearest.best);
+	else
+		snprintf(why, why_size, "unknown option --%s", name);
+}
+
 enum hs_err
 cmd_parse(int argc, char **argv, struct cmd_line *line, char *why,
 	  size_t why_size)
@@ -266,24 +302,20 @@ cmd_parse(int argc, char **argv, struct cmd_line *line, char *why,
 		if (letter == -1)
 			break;
 		const char *word = argv[optind - 1];
+		enum hs_err err = HS_INVALID;
 		if (letter == ':') {
 			snprintf(why, why_size, "%s needs a value", word);
-			return HS_INVALID;
+		} else if (letter == '?') {
+			say_unknown_option(word, why, why_size);
+		} else {
+			const struct option_row *row = option_find(letter);
+			given |= ROW_BIT(row - option_rows);
+			err = take_option(line, row, optarg, why, why_size);
 		}
-		if (letter == '?') {
-			if (optopt > 0 && optopt < 256)
-				snprintf(why, why_size, "unknown option -%c",
-					 optopt);
-			else
-				snprintf(why, why_size, "unknown option %s",
-					 word);
-			return HS_INVALID;
-		}
-		const struct option_row *row = option_find(letter);
-		given |= ROW_BIT(row - option_rows);
-		enum hs_err err = take_option(line, row, optarg, why, why_size);
-		if (err != HS_OK)
-			return err;
+		if (err == HS_OK)
+			continue;
+		line->verb = verb_behind(argc, argv, shorts, longs);
+		return err;
 	}
 	if (optind == argc) {
 		if (line->wants_help || line->wants_version)
@@ -291,13 +323,19 @@ cmd_parse(int argc, char **argv, struct cmd_line *line, char *why,
 		snprintf(why, why_size, "say what to do");
 		return HS_INVALID;
 	}
+	line->args = argv + optind + 1;
+	line->n_args = argc - optind - 1;
+	if (strcmp(argv[optind], "help") == 0) { /* so it is called elsewhere */
+		line->wants_help = true;
+		if (line->n_args == 0)
+			return HS_OK;
+		optind++;
+	}
 	line->verb = verb_find(argv[optind]);
 	if (!line->verb) {
 		say_unknown_verb(argv[optind], why, why_size);
 		return HS_INVALID;
 	}
-	line->args = argv + optind + 1;
-	line->n_args = argc - optind - 1;
 	if (line->wants_help || line->wants_version)
 		return HS_OK;
 	return check_verb(line, given, why, why_size);

@@ -97,6 +97,40 @@ test_options_anywhere(void **state)
 	assert_int_equal(line.n_flags, 0);
 }
 
+/* The usage that is shown is that of the verb, wherever it stands. */
+static void
+test_wrong_knows_its_verb(void **state)
+{
+	static const char *const lines[] = { "jobs -n 0 failed", "jobs --dance",
+					     "-n many jobs failed", "jobs -n" };
+	struct cmd_line line;
+	char why[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+		assert_int_equal(parse(lines[i], &line, why), HS_INVALID);
+		assert_non_null(line.verb);
+		assert_string_equal(line.verb->name, "jobs");
+	}
+	assert_int_equal(parse("dance -n 0", &line, why), HS_INVALID);
+	assert_null(line.verb);
+}
+
+static void
+test_help_as_a_verb(void **state)
+{
+	struct cmd_line line;
+	char why[256];
+
+	(void)state;
+	assert_int_equal(parse("help", &line, why), HS_OK);
+	assert_true(line.wants_help);
+	assert_null(line.verb);
+	assert_int_equal(parse("help clean", &line, why), HS_OK);
+	assert_true(line.wants_help);
+	assert_string_equal(line.verb->name, "clean");
+}
+
 static void
 test_wrong_lines(void **state)
 {
@@ -120,6 +154,11 @@ test_wrong_lines(void **state)
 		     "say which jobs: ids, --all, or a filter such as --name");
 	assert_wrong("retry --failed",
 		     "say which jobs: ids, --all, or a filter such as --name");
+	assert_wrong("retry --quue q --all",
+		     "unknown option --quue; \"--queue\" is one");
+	assert_wrong("stats --dance=now", "unknown option --dance");
+	assert_wrong("stats --json=5", "--json takes no value");
+	assert_wrong("help dance", "unknown verb dance");
 	assert_wrong("stats --older 5m", "stats does not take --older");
 	assert_wrong("stats --limit 5", "stats does not take --limit");
 	assert_wrong("jobs --yes failed", "jobs does not take --yes");
@@ -265,6 +304,8 @@ main(void)
 		cmocka_unit_test(test_verb_and_args),
 		cmocka_unit_test(test_options_anywhere),
 		cmocka_unit_test(test_wrong_lines),
+		cmocka_unit_test(test_wrong_knows_its_verb),
+		cmocka_unit_test(test_help_as_a_verb),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_filters),
 		cmocka_unit_test(test_too_many_flags),
