@@ -11,6 +11,11 @@
  * call that tells how jobs ended takes the next ones (settle): on_taken() does
  * not care which call brought them.
  *
+ * Several queues share the slots in turn. A queue that finds none says that it
+ * is hungry; as long as one is, no other keeps the slots it sets free by taking
+ * in the same call. A marker that came while there was no slot is put back: it
+ * may be meant for a worker elsewhere that has one.
+ *
  * A queue of BullMQ's closed edition is left alone, unless the operator says
  * otherwise: its keys are unknown, and what we do not know we could harm. Its
  * settings are looked at before the first take and with each stalled check.
@@ -63,6 +68,8 @@ struct pump {
 	bool is_waiting;   /* a wait on the marker is under way */
 	bool is_resting;   /* due_timer says when that is over */
 	bool is_busy;      /* paused, or at the queue's own limit */
+	bool is_hungry;    /* has something to take and no slot */
+	bool has_marker;   /* and has taken nothing since it came */
 	size_t n_asked;    /* of the take under way; 0: none */
 	int64_t asked_ms;  /* monotonic: when it was sent */
 	int64_t due_at_ms; /* wall time of the next delayed job; 0: unknown */
@@ -252,6 +259,7 @@ static void
 note_asked(struct pump *pump, size_t n)
 {
 	pump->n_asked = n;
+	pump->has_marker = false;
 	pump->asked_ms = clock_mono_ms();
 	pump->set.slots->n_used += n;
 }
@@ -299,6 +307,16 @@ on_marker(void *ctx, enum hs_err err, int64_t due_ms)
 		return;
 	}
 	pump->is_drained = false;
+	pump->has_marker = due_ms >= 0;
+}
+
+static void
+pass_marker_on(struct pump *pump)
+{
+	/* when it cannot be: others look for themselves, a little later */
+	if (take_wake(pump->queue) != HS_OK)
+		log_debug("a marker is lost queue=%s", pump->set.queue);
+	pump->has_marker = false;
 }
 
 static void
@@ -429,29 +447,48 @@ on_stalled_timer(evutil_socket_t fd, short what, void *ctx)
 	look(ctx);
 }
 
-void
+static void
+set_hungry(struct pump *pump, bool is_hungry)
+{
+	if (pump->is_hungry == is_hungry)
+		return;
+	pump->is_hungry = is_hungry;
+	if (is_hungry)
+		pump->set.slots->n_hungry++;
+	else
+		pump->set.slots->n_hungry--;
+}
+
+bool
 pump_turn(struct pump *pump)
 {
 	struct roster_slots *slots = pump->set.slots;
 
+	set_hungry(pump, false);
 	if (!rconn_is_up(pump->set.conn))
-		return;
+		return false;
 	if (!pump->is_known && !pump->is_resting)
 		look(pump);
 	if (!may_take(pump))
-		return;
+		return false;
 	if (pump->is_busy && settle_n_told(pump->settle) != pump->n_told_seen) {
 		/* what kept the queue at its own limit may have been ours */
 		pump->is_busy = false;
 		pump->is_drained = false;
 	}
 	pump->n_told_seen = settle_n_told(pump->settle);
-	if (slots->n_used >= slots->n_all)
-		return;
-	if (pump->is_drained)
+	if (pump->is_drained) { /* also without a slot: others do not wait */
 		wait(pump);
-	else
-		take(pump, slots->n_all - slots->n_used);
+		return false;
+	}
+	if (slots->n_used >= slots->n_all) {
+		set_hungry(pump, true);
+		if (pump->has_marker)
+			pass_marker_on(pump);
+		return false;
+	}
+	take(pump, slots->n_all - slots->n_used);
+	return true;
 }
 
 /* ---- connections ---- */
@@ -568,8 +605,9 @@ pump_settle(struct pump *pump)
 		slots->n_used < slots->n_all ? slots->n_all - slots->n_used : 0;
 	/* settle adds those that its call sets free */
 	struct take_options next = take_options_of(pump, n_free);
-	const bool takes =
-		may_take(pump) && (!pump->is_drained || pump->is_busy);
+	const bool others_wait = slots->n_hungry > (pump->is_hungry ? 1 : 0);
+	const bool takes = may_take(pump) && !others_wait &&
+			   (!pump->is_drained || pump->is_busy);
 
 	if (settle_turn(pump->settle, takes ? &next : NULL))
 		note_asked(pump, next.n);

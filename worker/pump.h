@@ -40,8 +40,9 @@ void pump_free(struct pump *pump);
 
 /* The command connection came up. */
 void pump_on_connected(struct pump *pump);
-/* Takes or waits, where that is due. Once per turn. */
-void pump_turn(struct pump *pump);
+/* Takes or waits, where that is due. Once per turn. true: it has asked for all
+ * free slots, and others come first next time. */
+bool pump_turn(struct pump *pump);
 /* Tells Redis what ended. Once per turn. false: some had to be left for later.
  */
 bool pump_settle(struct pump *pump);

@@ -18,7 +18,8 @@
 
 struct roster_slots { /* of the whole process */
 	size_t n_all;
-	size_t n_used; /* by attempts, and by takes under way */
+	size_t n_used;   /* by attempts, and by takes under way */
+	size_t n_hungry; /* queues that have jobs and find no slot */
 };
 
 struct roster {

@@ -197,6 +197,20 @@ is_over(struct shift *shift)
 	return false;
 }
 
+/* Who has taken comes last next time. */
+static void
+take_turns(struct shift *shift)
+{
+	const size_t first = shift->first_pump;
+
+	for (size_t i = 0; i < shift->n_pumps; i++) {
+		const size_t n = (first + i) % shift->n_pumps;
+
+		if (pump_turn(shift->pumps[n]))
+			shift->first_pump = n + 1;
+	}
+}
+
 /* false: the shift is over */
 static bool
 turn(struct shift *shift)
@@ -206,10 +220,7 @@ turn(struct shift *shift)
 		if (!pump_settle(shift->pumps[i]) &&
 		    !event_pending(shift->nudge, EV_TIMEOUT, NULL))
 			arm(shift->nudge, NUDGE_MS);
-	for (size_t i = 0; i < shift->n_pumps; i++)
-		pump_turn(
-			shift->pumps[(shift->first_pump + i) % shift->n_pumps]);
-	shift->first_pump++;
+	take_turns(shift);
 	return !is_over(shift);
 }
 

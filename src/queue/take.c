@@ -281,6 +281,22 @@ take_wait(struct rconn *blocking, const struct keys *keys, int64_t timeout_ms,
 	return err;
 }
 
+static void
+on_woken(void *ctx, enum hs_err err, const struct reply *reply)
+{
+	(void)ctx;
+	(void)err; /* sleepers look for themselves, too */
+	(void)reply;
+}
+
+enum hs_err
+take_wake(struct queue *queue)
+{
+	return rconn_send_texts(queue->conn, queue->timeout_ms, on_woken, NULL,
+				"ZADD", keys_of(queue->keys, "marker"), "0",
+				"0", NULL);
+}
+
 enum hs_err
 take_stalled(struct queue *queue, int64_t interval_ms, int64_t max_stalled,
 	     int64_t now_ms, queue_ids_fn fn, void *ctx)

@@ -43,6 +43,10 @@ enum hs_err take_wait(struct rconn *blocking, const struct keys *keys,
 		      int64_t timeout_ms, take_wait_fn fn,
 		      void *ctx) HS_MUST_CHECK;
 
+/* Wakes one sleeper: for a marker that came to a worker with no room. Nobody
+ * waits for the answer. */
+enum hs_err take_wake(struct queue *queue) HS_MUST_CHECK;
+
 /* Active jobs without a lock go back to waiting (or get a deferred failure
  * after max_stalled). Many of them take several script calls, each short; fn
  * is called once, after the last, with the ids of all. What an error leaves

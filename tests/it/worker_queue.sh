@@ -1,7 +1,7 @@
 #!/bin/sh
 # What a worker owes the others on its queue: it leaves alone what is not for it,
-# obeys its limiter, counts, is seen once, fails poison once, and keeps its locks
-# whatever its maps do.
+# obeys its limiter, counts, is seen once, fails poison once, shares its slots
+# between its queues, and keeps its locks whatever its maps do.
 # shellcheck source=tests/it/lib.sh
 . "${top_srcdir:-$(dirname "$0")/../..}/tests/it/lib.sh"
 # shellcheck source=tests/lib/by_hand.sh
@@ -33,6 +33,11 @@ n_clients() # NAME
 limiter_is_set()
 {
 	[ "$(rcli --raw pttl "$queue:limiter")" -gt 0 ]
+}
+
+has_ended() # HOW_MANY
+{
+	[ "$(n_jobs completed)" -ge "$1" ]
 }
 
 # Two queues, one of them BullMQ Pro's.
@@ -94,6 +99,34 @@ for id in ghost nodata noopts odd; do
 done
 is 'no lock is left' "$(rcli --raw keys '*:lock')" ''
 is 'and nothing is active' "$(n_jobs active)" 0
+
+# One slot for both queues: neither waits until the other is empty, and a marker
+# that comes while there is no slot is left for others.
+stage_stop worker
+mock_script '{"path":"/erp/invoices/6*","answers":[{"delay_ms":20,"times":0}]}'
+mock_script '{"path":"/erp/invoices/7*","answers":[{"delay_ms":2000,"times":0}]}'
+n_before=$(n_jobs completed)
+for i in $(seq 600 699); do
+	echo "f$i crm-invoice-webhook {\"invoiceId\":$i,\"rawPayload\":{}}"
+done | jobs_add
+stage_worker -o worker.concurrency=1
+check 'the first is worked on' wait_for 10 has_ended $((n_before + 3))
+queue=bull:other
+invoice e 5
+becomes 'the other has its turn' 10 'completed ' states_of e
+queue=bull:sync
+check 'before all of the first are done' test "$(n_jobs completed)" -lt \
+	$((n_before + 90))
+check 'these are done, too' wait_for 20 has_ended $((n_before + 100))
+invoice slow 7
+becomes 'there is no slot' 5 'active ' states_of slow
+queue=bull:other
+invoice h 8
+becomes 'the marker is put back' 1 1 rcli zcard "$queue:marker"
+becomes 'in the end we come for the job ourselves' 10 'completed ' states_of h
+queue=bull:sync
+stage_stop worker
+stage_worker
 
 # A map that works for longer than a lock lives.
 job_add g greedy '{}'
