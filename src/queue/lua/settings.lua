@@ -2,8 +2,8 @@
 --
 -- KEYS  the queue's (include/queue.lua)
 -- ARGV  the queue's
--- Returns paused (any text), concurrency, max, duration, opts.maxLenEvents, version of its
---       meta ('' for what is not there), and how many jobs are active
+-- Returns 1 when paused, concurrency, max, duration, opts.maxLenEvents, version of
+--       its meta ('' for what is not there), and how many jobs are active
 --- @include queue.lua
 
 local q = queue_declared()
