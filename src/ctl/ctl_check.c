@@ -16,6 +16,7 @@
 #include "base/num.h"
 #include "conf/table.h"
 #include "ctl/ctl.h"
+#include "ctl/grid.h"
 #include "ctl/show.h"
 #include "ctl/sibling.h"
 
@@ -183,7 +184,7 @@ ctl_check(const struct cmd_line *line)
 /* ---- config ---- */
 
 struct values {
-	struct show_table *table; /* NULL with --json */
+	struct grid *table; /* NULL with --json */
 	size_t n;
 };
 
@@ -217,7 +218,7 @@ on_value(void *ctx, const char *name, const char *value, const char *origin,
 				      BOUNDS_LOG_LINE_BYTES),
 			show_text_dup(span_text(origin), BOUNDS_REASON_BYTES),
 		};
-		show_table_add(values->table, cells);
+		grid_add(values->table, cells);
 		return;
 	}
 	fputs(values->n++ > 0 ? ",\n {\"name\":" : "{\"name\":", stdout);
@@ -235,7 +236,7 @@ on_value(void *ctx, const char *name, const char *value, const char *origin,
 static int
 config_values(const struct cmd_line *line)
 {
-	static const struct show_column columns[] = {
+	static const struct grid_column columns[] = {
 		{ .head = "OPTION" },
 		{ .head = "VALUE", .may_shrink = true },
 		{ .head = "ORIGIN" },
@@ -249,13 +250,13 @@ config_values(const struct cmd_line *line)
 	if (line->is_json)
 		fputs("[", stdout);
 	else
-		values.table = show_table_new(columns, 3);
+		values.table = grid_new(columns, 3);
 	conf_each(conf, on_value, &values);
 	if (line->is_json)
 		fputs("]\n", stdout);
 	else
-		show_table_print(values.table, stdout, show_terminal_width());
-	show_table_free(values.table);
+		grid_print(values.table, stdout, show_terminal_width());
+	grid_free(values.table);
 	conf_unref(conf);
 	return CTL_OK;
 }
@@ -309,7 +310,7 @@ option_print_json(const struct option *option, bool is_first)
 }
 
 static void
-option_add_row(struct show_table *table, const struct option *option)
+option_add_row(struct grid *table, const struct option *option)
 {
 	char *cells[] = {
 		xstrdup(option->name),
@@ -318,13 +319,13 @@ option_add_row(struct show_table *table, const struct option *option)
 		option->fallback ? xstrdup(option->fallback) : NULL,
 		xstrdup(option->is_reloadable ? "yes" : "no"),
 	};
-	show_table_add(table, cells);
+	grid_add(table, cells);
 }
 
 static int
 config_table(bool is_json)
 {
-	static const struct show_column columns[] = {
+	static const struct grid_column columns[] = {
 		{ .head = "OPTION" },
 		{ .head = "TYPE", .may_shrink = true },
 		{ .head = "DEFAULT" },
@@ -338,11 +339,11 @@ config_table(bool is_json)
 		fputs("]\n", stdout);
 		return CTL_OK;
 	}
-	struct show_table *table = show_table_new(columns, 4);
+	struct grid *table = grid_new(columns, 4);
 	for (size_t i = 0; i < option_table_len; i++)
 		option_add_row(table, &option_table[i]);
-	show_table_print(table, stdout, show_terminal_width());
-	show_table_free(table);
+	grid_print(table, stdout, show_terminal_width());
+	grid_free(table);
 	return CTL_OK;
 }
 

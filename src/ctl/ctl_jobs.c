@@ -1,8 +1,8 @@
 /*
  * ctl_jobs: the list of the jobs that are in a state, or that a filter finds.
  *
- * Rows are printed page by page, so that a list of any length needs the memory
- * of one page; the first page decides how wide the columns are. Everything in a
+ * Rows are printed as they come, so that a list of any length needs the memory
+ * of one page; the first ones decide how wide the columns are. Everything in a
  * job may have been written by a stranger, so all of it goes through show. What
  * jobs carry is shown with --data only.
  */
@@ -12,8 +12,10 @@
 #include <stdlib.h>
 
 #include "base/bounds.h"
+#include "base/clock.h"
 #include "ctl/ctl.h"
 #include "ctl/filter.h"
+#include "ctl/grid.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
 #include "ctl/view.h"
@@ -22,6 +24,8 @@
 enum {
 	DEFAULT_NUMBER = 20, /* fits a terminal */
 	DATA_SHOWN = 512,    /* bytes of a job's data in a row */
+	HELD_ROWS = 250,     /* a page's: more are not kept in memory */
+	HELD_MS = 500,
 };
 
 enum column {
@@ -36,7 +40,7 @@ enum column {
 	N_COLUMNS,
 };
 
-static const struct show_column all_columns[N_COLUMNS] = {
+static const struct grid_column all_columns[N_COLUMNS] = {
 	[COLUMN_QUEUE] = { .head = "QUEUE" },
 	[COLUMN_STATE] = { .head = "STATE" },
 	[COLUMN_ID] = { .head = "ID" },
@@ -52,13 +56,15 @@ static const struct show_column all_columns[N_COLUMNS] = {
 struct listing {
 	const struct cmd_line *line;
 	const struct filter *filter;
-	struct show_table *table; /* NULL with --json */
-	struct show_column columns[N_COLUMNS];
+	struct grid *table; /* NULL with --json */
+	struct grid_column columns[N_COLUMNS];
 	bool has_column[N_COLUMNS];
 	const char *queue;
 	size_t width;
 	size_t n_total;
-	bool is_left; /* who read it has gone: that ends it well */
+	size_t n_held;      /* rows that are not printed yet */
+	int64_t flushed_ms; /* monotonic */
+	bool is_left;       /* who read it has gone: that ends it well */
 };
 
 static void
@@ -77,7 +83,7 @@ list_choose_columns(struct listing *list, bool has_queues)
 		if (list->has_column[k])
 			list->columns[n++] = all_columns[k];
 	}
-	list->table = show_table_new(list->columns, n);
+	list->table = grid_new(list->columns, n);
 	list->width = show_terminal_width();
 }
 
@@ -124,7 +130,7 @@ list_add_row(struct listing *list, const struct job *job, enum job_state state)
 	for (size_t k = 0; k < N_COLUMNS; k++)
 		if (list->has_column[k])
 			cells[n++] = cell(list, (enum column)k, job, state);
-	show_table_add(list->table, cells);
+	grid_add(list->table, cells);
 }
 
 static void
@@ -145,18 +151,24 @@ on_page(void *ctx, struct job *const *jobs, size_t n, enum job_state state,
 	struct progress *progress)
 {
 	struct listing *list = ctx;
-	bool is_first = list->n_total == 0;
 
 	progress_hide(progress);
-	/* a page that is followed by none may yet hide a column */
-	if (list->table && !is_first)
-		show_table_flush(list->table, stdout, list->width);
+	/* Rows that come quickly line up with each other; one who has to wait
+	 * sees those that are there. The last page may yet hide a column. */
+	if (list->table && list->n_held > 0 &&
+	    (list->n_held >= HELD_ROWS ||
+	     clock_mono_ms() - list->flushed_ms >= HELD_MS)) {
+		grid_flush(list->table, stdout, list->width);
+		list->n_held = 0;
+		list->flushed_ms = clock_mono_ms();
+	}
 	for (size_t i = 0; i < n; i++) {
 		if (list->table)
 			list_add_row(list, jobs[i], state);
 		else
 			list_print_json(list, jobs[i], state);
 		list->n_total++;
+		list->n_held++;
 	}
 	if (fflush(stdout) == 0)
 		return CTL_OK;
@@ -172,8 +184,8 @@ complain_none(const struct listing *list)
 
 	filter_states_text(filter, states, sizeof states);
 	if (filter_asks_job(filter) || filter->older_ms >= 0)
-		ctl_complain("no such job is in %s",
-			     *states ? states : "any state");
+		ctl_complain("there is no such job%s%s", *states ? " in " : "",
+			     states);
 	else
 		ctl_complain("no job is in %s", states);
 }
@@ -190,7 +202,9 @@ jobs_visit(struct session *session, const char **queues,
 		return CTL_USAGE; /* ctl_jobs() has looked */
 	if (line->number == 0 && !line->is_all)
 		filter.limit = DEFAULT_NUMBER;
-	struct listing list = { .line = line, .filter = &filter };
+	struct listing list = { .line = line,
+				.filter = &filter,
+				.flushed_ms = clock_mono_ms() };
 	const struct walk walk = { session, &filter, "looking" };
 	int code = CTL_OK;
 
@@ -207,10 +221,10 @@ jobs_visit(struct session *session, const char **queues,
 	if (line->is_json)
 		fputs("]\n", stdout);
 	else if (list.n_total > 0)
-		show_table_print(list.table, stdout, list.width);
+		grid_print(list.table, stdout, list.width);
 	else if (code == CTL_OK)
 		complain_none(&list);
-	show_table_free(list.table);
+	grid_free(list.table);
 	if (list.is_left)
 		return CTL_OK;
 	return code == CTL_OK && list.n_total == 0 ? CTL_NO_MATCH : code;

@@ -13,6 +13,7 @@
 #include "queue/control.h"
 #include "queue/metrics.h"
 #include "ctl/ctl.h"
+#include "ctl/grid.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
 #include "ctl/view.h"
@@ -236,7 +237,7 @@ stats_has_column(const struct stats_column *column, const struct stats *stats,
 static void
 stats_print(const struct stats *stats, size_t n, int64_t now_ms)
 {
-	struct show_column columns[N_STATS_COLUMNS + 2] = { 0 };
+	struct grid_column columns[N_STATS_COLUMNS + 2] = { 0 };
 	enum job_state states[N_STATS_COLUMNS];
 	size_t n_columns = 0;
 
@@ -251,7 +252,7 @@ stats_print(const struct stats *stats, size_t n, int64_t now_ms)
 	columns[n_columns + 1].head = "OLDEST";
 	columns[n_columns + 1].is_right = true;
 
-	struct show_table *table = show_table_new(columns, n_columns + 2);
+	struct grid *table = grid_new(columns, n_columns + 2);
 	for (size_t i = 0; i < n; i++) {
 		const struct admin_counts *counts = &stats[i].counts;
 		char *cells[N_STATS_COLUMNS + 2];
@@ -269,10 +270,10 @@ stats_print(const struct stats *stats, size_t n, int64_t now_ms)
 					  now_ms - counts->oldest_waiting_ms,
 					  age))
 				: NULL;
-		show_table_add(table, cells);
+		grid_add(table, cells);
 	}
-	show_table_print(table, stdout, show_terminal_width());
-	show_table_free(table);
+	grid_print(table, stdout, show_terminal_width());
+	grid_free(table);
 	for (size_t i = 0; i < n; i++) {
 		print_settings(&stats[i]);
 		print_metrics(&stats[i]);

@@ -12,6 +12,7 @@
 #include "queue/schedule.h"
 #include "ctl/act.h"
 #include "ctl/ctl.h"
+#include "ctl/grid.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
 #include "ctl/view.h"
@@ -22,7 +23,7 @@ struct listing {
 	struct session *session;
 	const struct cmd_line *line;
 	const char *queue;
-	struct show_table *table;
+	struct grid *table;
 	int64_t now_ms;
 	size_t n_total;
 	size_t n_seen; /* of the last page */
@@ -74,7 +75,7 @@ add_row(struct listing *list, const struct schedule_entry *entry)
 		xasprintf("%" PRId64, entry->iterations),
 		entry->is_legacy ? xstrdup("of BullMQ 5, not continued") : NULL,
 	};
-	show_table_add(list->table, cells);
+	grid_add(list->table, cells);
 }
 
 static void
@@ -154,7 +155,7 @@ static int
 schedulers_visit(struct session *session, const char **queues,
 		 const struct cmd_line *line)
 {
-	static const struct show_column columns[] = {
+	static const struct grid_column columns[] = {
 		{ .head = "QUEUE" },
 		{ .head = "ID" },
 		{ .head = "NAME", .may_shrink = true },
@@ -171,16 +172,16 @@ schedulers_visit(struct session *session, const char **queues,
 	if (line->is_json)
 		fputs("[", stdout);
 	else
-		list.table = show_table_new(columns, 7);
+		list.table = grid_new(columns, 7);
 	for (size_t i = 0; code == CTL_OK && queues[i]; i++)
 		code = list_queue(&list, queues[i]);
 	if (line->is_json)
 		fputs("]\n", stdout);
 	else if (list.n_total > 0)
-		show_table_print(list.table, stdout, show_terminal_width());
+		grid_print(list.table, stdout, show_terminal_width());
 	else if (code == CTL_OK)
 		ctl_complain("there is no scheduler");
-	show_table_free(list.table);
+	grid_free(list.table);
 	return code == CTL_OK && list.n_total == 0 ? CTL_NO_MATCH : code;
 }
 

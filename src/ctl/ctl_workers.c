@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "queue/workers.h"
 #include "ctl/ctl.h"
+#include "ctl/grid.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
 #include "ctl/view.h"
@@ -109,7 +110,7 @@ roll_read(struct roll *roll, struct queue *queue)
 }
 
 static void
-row_add(const struct row *row, const char *queue, struct show_table *table,
+row_add(const struct row *row, const char *queue, struct grid *table,
 	int64_t now_ms)
 {
 	char age[SHOW_AGE_SIZE];
@@ -132,7 +133,7 @@ row_add(const struct row *row, const char *queue, struct show_table *table,
 		show_time(now_ms - row->age_s * 1000, since);
 		cells[5] = xasprintf("%.19sZ", since); /* CLIENT LIST rounds */
 	}
-	show_table_add(table, cells);
+	grid_add(table, cells);
 }
 
 static void
@@ -156,7 +157,7 @@ static int
 workers_visit(struct session *session, const char **queues,
 	      const struct cmd_line *line)
 {
-	static const struct show_column columns[] = {
+	static const struct grid_column columns[] = {
 		{ .head = "QUEUE" },
 		{ .head = "NAME", .may_shrink = true },
 		{ .head = "ADDRESS", .may_shrink = true },
@@ -164,7 +165,7 @@ workers_visit(struct session *session, const char **queues,
 		{ .head = "AGE", .is_right = true },
 		{ .head = "SINCE" },
 	};
-	struct show_table *table = show_table_new(columns, 6);
+	struct grid *table = grid_new(columns, 6);
 	const int64_t now_ms = clock_wall_ms();
 	size_t n_total = 0;
 	int code = CTL_OK;
@@ -190,8 +191,8 @@ workers_visit(struct session *session, const char **queues,
 	if (line->is_json)
 		fputs("]\n", stdout);
 	else if (n_total > 0)
-		show_table_print(table, stdout, show_terminal_width());
-	show_table_free(table);
+		grid_print(table, stdout, show_terminal_width());
+	grid_free(table);
 	return code == CTL_OK && n_total == 0 ? CTL_NO_MATCH : code;
 }
 

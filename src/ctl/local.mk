@@ -24,6 +24,7 @@ src_ctl_libctl_a_SOURCES = \
 	%D%/ctl_workers.c \
 	%D%/fcgi_client.c %D%/fcgi_client.h \
 	%D%/filter.c %D%/filter.h \
+	%D%/grid.c %D%/grid.h \
 	%D%/preview.c %D%/preview.h \
 	%D%/progress.c %D%/progress.h \
 	%D%/removal.c %D%/removal.h \
@@ -43,6 +44,7 @@ ctl_tests = \
 	tests/unit/cmd_test \
 	tests/unit/fcgi_client_test \
 	tests/unit/filter_test \
+	tests/unit/grid_test \
 	tests/unit/progress_test \
 	tests/unit/show_test
 check_PROGRAMS += $(ctl_tests)
@@ -54,6 +56,8 @@ tests_unit_fcgi_client_test_SOURCES = tests/unit/fcgi_client_test.c
 tests_unit_fcgi_client_test_LDADD = $(ctl_test_libs)
 tests_unit_filter_test_SOURCES = tests/unit/filter_test.c
 tests_unit_filter_test_LDADD = $(ctl_test_libs)
+tests_unit_grid_test_SOURCES = tests/unit/grid_test.c
+tests_unit_grid_test_LDADD = $(ctl_test_libs)
 tests_unit_progress_test_SOURCES = tests/unit/progress_test.c
 tests_unit_progress_test_LDADD = $(ctl_test_libs)
 tests_unit_show_test_SOURCES = tests/unit/show_test.c

@@ -1,6 +1,6 @@
 /*
  * show: how values look to a person: text without control characters, ages,
- * times, JSON with indents, columns that fit the terminal.
+ * times, JSON with indents.
  *
  * Whatever stands in a queue may have been written by a stranger; nothing of
  * it reaches a terminal raw. The bytes of JSON values are laid out anew but
@@ -48,25 +48,5 @@ size_t show_width(const char *text);
 /* Text that is escaped already, with an ellipsis where it is longer than width
  * characters; 0: no limit. */
 void show_cut(FILE *out, const char *text, size_t width);
-
-struct show_column {
-	const char *head;
-	bool is_right;   /* numbers */
-	bool may_shrink; /* cut with an ellipsis where the terminal is narrow */
-	bool may_hide;   /* left out when all its cells are NULL */
-};
-struct show_table;
-struct show_table *show_table_new(const struct show_column *columns,
-				  size_t n_columns);
-void show_table_free(struct show_table *table);
-/* Keeps the cells (malloc'ed, already escaped; NULL shows as "-"). */
-void show_table_add(struct show_table *table, char **cells);
-/* width 0: no limit. */
-void show_table_print(struct show_table *table, FILE *out, size_t width);
-/* The rows so far, more will follow: they are forgotten, and the columns stay
- * as wide as these made them. Of later rows, texts that may shrink are cut
- * where there is a limit; others stick out. show_table_print() prints the
- * rest. */
-void show_table_flush(struct show_table *table, FILE *out, size_t width);
 
 #endif

@@ -67,7 +67,7 @@ for verb in 'logs x' workers 'retry --name x' 'promote --all' 'promote x' \
 	ends_with 1 $verb
 done
 ends_with 1 jobs failed --name x
-moans 'no such job is in failed'
+moans 'there is no such job in failed'
 
 # ---- filters ----
 
