@@ -187,6 +187,21 @@ listener_inherit(struct listener *out)
 	return HS_OK;
 }
 
+bool
+listener_is_inherited(const char *text)
+{
+	struct listener found;
+	struct sockaddr_un address = { .sun_family = AF_UNSPEC };
+	socklen_t len = sizeof(address);
+	if (strncmp(text, "unix:", 5) != 0 || listener_inherit(&found) != HS_OK)
+		return false;
+	int rc = getsockname(found.fd, (struct sockaddr *)&address, &len);
+	free(found.text); /* the descriptor stays, whoever takes it */
+	return rc == 0 && address.sun_family == AF_UNIX &&
+	       strncmp(address.sun_path, text + 5, sizeof(address.sun_path)) ==
+		       0;
+}
+
 void
 listener_close(struct listener *listener)
 {

@@ -8,6 +8,8 @@
 #ifndef FCGI_LISTENER_H
 #define FCGI_LISTENER_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 
 struct listener {
@@ -26,6 +28,8 @@ enum hs_err listener_open(const char *text, struct listener *out,
 /* systemd's first socket, else descriptor 0 if it is a listening socket.
  * HS_NOT_FOUND: neither. */
 enum hs_err listener_inherit(struct listener *out) HS_MUST_CHECK;
+/* Is "unix:PATH" the very socket that listener_inherit() would find? */
+bool listener_is_inherited(const char *text);
 /* Closes; unlinks what listener_open() made, unless somebody replaced it. */
 void listener_close(struct listener *listener);
 

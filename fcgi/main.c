@@ -189,7 +189,7 @@ open_listener(struct responder *responder, const char *text)
 	struct buf why;
 	if (text == NULL)
 		text = responder->conf->responder.listen;
-	if (text == NULL) {
+	if (text == NULL || listener_is_inherited(text)) {
 		if (listener_inherit(&responder->listener) == HS_OK)
 			return;
 		log_fatal(EX_USAGE, "no socket: say --listen unix:PATH or "
@@ -203,6 +203,10 @@ open_listener(struct responder *responder, const char *text)
 		log_fatal(err == HS_INVALID ? EX_USAGE : EX_OSERR,
 			  "cannot listen on %s", buf_text(&why));
 	buf_fini(&why);
+	if (notify_listen_fd() >= 0)
+		log_warn("listening on %s, not on systemd's socket: who comes "
+			 "there waits in vain",
+			 responder->listener.text);
 }
 
 /* ---- running ---- */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -136,6 +137,41 @@ test_inherit(void **state)
 	}
 }
 
+/* A setting may name the socket that is handed over anyway. */
+static void
+test_inherited_by_name(void **state)
+{
+	struct listener l;
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char *text = xasprintf("unix:%s/s", folder);
+	char *other = xasprintf("%s2", text);
+	int saved = dup(0);
+	(void)state;
+	unsetenv("LISTEN_FDS");
+	assert_false(listener_is_inherited(text));
+	memcpy(address.sun_path, text + 5, strlen(text + 5));
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)),
+			 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(dup2(fd, 0), 0);
+	close(fd);
+	assert_true(listener_is_inherited(text));
+	assert_false(listener_is_inherited(other));
+	assert_false(listener_is_inherited("unix:"));
+	assert_false(listener_is_inherited("127.0.0.1:9000"));
+	/* asking has not taken it */
+	assert_int_equal(listener_inherit(&l), HS_OK);
+	listener_close(&l);
+	unlink(address.sun_path);
+	if (saved >= 0) {
+		dup2(saved, 0);
+		close(saved);
+	}
+	free(other);
+	free(text);
+}
+
 static int
 setup(void **state)
 {
@@ -158,6 +194,7 @@ main(void)
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_tcp),
 		cmocka_unit_test(test_inherit),
+		cmocka_unit_test(test_inherited_by_name),
 	};
 	return cmocka_run_group_tests_name("listener", tests, setup, teardown);
 }
