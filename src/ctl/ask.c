@@ -124,3 +124,14 @@ ask_n_waiting(const struct admin_counts *counts)
 	return counts->n[JOB_WAIT] + counts->n[JOB_PAUSED] +
 	       counts->n[JOB_PRIORITIZED];
 }
+
+bool
+ask_is_unused(const struct control_settings *settings,
+	      const struct admin_counts *counts)
+{
+	bool is_empty = settings->max_events == 0 && !*settings->version &&
+			!settings->is_paused;
+	for (int k = 0; k < JOB_N_STATES; k++)
+		is_empty = is_empty && counts->n[k] == 0;
+	return is_empty;
+}

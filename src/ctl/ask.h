@@ -33,5 +33,8 @@ int ask_end(struct ask *ask, enum hs_err sent) HS_MUST_CHECK;
 
 /* Jobs that wait for a worker only: wait, paused, prioritized. */
 int64_t ask_n_waiting(const struct admin_counts *counts);
+/* No settings, no job: nobody has ever used a queue of that name, it seems. */
+bool ask_is_unused(const struct control_settings *settings,
+		   const struct admin_counts *counts);
 
 #endif

@@ -14,9 +14,8 @@
 
 struct turn { /* of one queue's switch */
 	const char *name;
-	bool was_paused;
-	bool has_settings; /* somebody has used it before */
-	int64_t n_moved;   /* of those set aside */
+	struct control_settings before;
+	int64_t n_moved; /* of those set aside */
 	struct admin_counts after;
 };
 
@@ -24,13 +23,10 @@ static int
 turn_switch(struct turn *turn, struct session *session, bool pauses)
 {
 	struct queue *queue = session_queue(session, turn->name);
-	struct control_settings settings;
-	int code = ask_settings(session, queue, &settings);
+	int code = ask_settings(session, queue, &turn->before);
 
 	if (code != CTL_OK)
 		return code;
-	turn->was_paused = settings.is_paused;
-	turn->has_settings = settings.max_events > 0 || *settings.version;
 	struct ask ask = ask_begin(session);
 	code = ask_end(&ask, pauses ? control_pause(queue, ask_number, &ask)
 				    : control_resume(queue, ask_number, &ask));
@@ -38,16 +34,6 @@ turn_switch(struct turn *turn, struct session *session, bool pauses)
 		return code;
 	turn->n_moved = ask.n;
 	return ask_counts(session, queue, &turn->after);
-}
-
-/* No settings, no job: nobody has ever used a queue of that name, it seems. */
-static bool
-turn_is_first(const struct turn *turn)
-{
-	bool is_empty = !turn->has_settings && !turn->was_paused;
-	for (int k = 0; k < JOB_N_STATES; k++)
-		is_empty = is_empty && turn->after.n[k] == 0;
-	return is_empty;
 }
 
 static void
@@ -58,10 +44,11 @@ turn_print(const struct turn *turn, bool pauses)
 
 	show_text(stdout, span_text(turn->name));
 	if (pauses)
-		printf(": %s",
-		       turn->was_paused ? "was paused already" : "paused");
+		printf(": %s", turn->before.is_paused ? "was paused already"
+						      : "paused");
 	else
-		printf(": %s", turn->was_paused ? "resumed" : "was not paused");
+		printf(": %s",
+		       turn->before.is_paused ? "resumed" : "was not paused");
 	printf("; waiting: %s, active: %s\n",
 	       show_count(ask_n_waiting(&turn->after), waiting),
 	       show_count(turn->after.n[JOB_ACTIVE], active));
@@ -75,8 +62,8 @@ turn_print_json(const struct turn *turn, bool is_first)
 	printf(",\"is_paused\":%s,\"was_paused\":%s,\"n_waiting\":%" PRId64
 	       ",\"n_active\":%" PRId64 "}",
 	       turn->after.is_paused ? "true" : "false",
-	       turn->was_paused ? "true" : "false", ask_n_waiting(&turn->after),
-	       turn->after.n[JOB_ACTIVE]);
+	       turn->before.is_paused ? "true" : "false",
+	       ask_n_waiting(&turn->after), turn->after.n[JOB_ACTIVE]);
 }
 
 static int
@@ -96,7 +83,7 @@ switch_queues(struct session *session, const char **queues,
 			turn_print_json(&turn, i == 0);
 		else
 			turn_print(&turn, pauses);
-		if (turn_is_first(&turn))
+		if (ask_is_unused(&turn.before, &turn.after))
 			ctl_complain("queue %s was never used before; is that "
 				     "its name?",
 				     queues[i]);

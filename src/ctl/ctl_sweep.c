@@ -98,6 +98,24 @@ clean_by_age(struct session *session, const char *name,
 	return code;
 }
 
+/* Redis takes the oldest first; a walk may meet those last. */
+static int
+clean_preview(struct session *session, const char *name,
+	      const struct filter *filter, struct preview *preview)
+{
+	struct filter all = *filter;
+	const enum job_state state = filter->states[0];
+
+	if (!filter_asks_job(filter))
+		all.limit = SIZE_MAX;
+	int code = preview_walk(session, name, &all, preview);
+	if ((uint64_t)preview->n_total > filter->limit) {
+		preview->n_total = (int64_t)filter->limit;
+		preview->n[state] = preview->n_total;
+	}
+	return code;
+}
+
 static int
 clean_visit(struct session *session, const char **queues,
 	    const struct cmd_line *line)
@@ -112,7 +130,7 @@ clean_visit(struct session *session, const char **queues,
 	if (!ctl_is_one_queue(queues))
 		return CTL_USAGE;
 	if (!line->is_sure) {
-		int code = preview_walk(session, queues[0], &filter, &preview);
+		int code = clean_preview(session, queues[0], &filter, &preview);
 		return code == CTL_OK ? preview_tell(&preview, queues[0],
 						     line->is_json)
 				      : code;
@@ -162,7 +180,7 @@ drain_preview(struct session *session, const char *name, bool with_delayed,
 		preview_add(preview, waiting[i], counts.n[waiting[i]]);
 	if (with_delayed)
 		preview_add(preview, JOB_DELAYED, counts.n[JOB_DELAYED]);
-	preview->oldest_ms = counts.oldest_waiting_ms;
+	preview->next_ms = counts.oldest_waiting_ms;
 	return code;
 }
 
@@ -328,11 +346,19 @@ obliterate_visit(struct session *session, const char **queues,
 		 const struct cmd_line *line)
 {
 	struct admin_counts counts;
+	struct control_settings settings;
 	const char *name = queues[0];
-	int code = ask_counts(session, session_queue(session, name), &counts);
+	struct queue *queue = session_queue(session, name);
+	int code = ask_counts(session, queue, &counts);
 
+	if (code == CTL_OK)
+		code = ask_settings(session, queue, &settings);
 	if (code != CTL_OK)
 		return code;
+	if (ask_is_unused(&settings, &counts))
+		ctl_complain("queue %s was never used before; is that its "
+			     "name?",
+			     name);
 	if (line->is_sure)
 		return obliterate_do(session, name, line, &counts);
 	if (line->is_json)

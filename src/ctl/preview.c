@@ -68,7 +68,9 @@ tell_text(const struct preview *preview, const char *name)
 
 	printf("would remove %s %s%s%s of queue ",
 	       show_count(preview->n_total, n),
-	       only == JOB_UNKNOWN ? "" : job_state_text(only),
+	       only == JOB_UNKNOWN ? ""
+	       : only == JOB_WAIT  ? "waiting"
+				   : job_state_text(only),
 	       only == JOB_UNKNOWN ? "" : " ",
 	       preview->n_total == 1 ? "job" : "jobs");
 	show_text(stdout, span_text(name));
@@ -84,11 +86,15 @@ tell_text(const struct preview *preview, const char *name)
 		}
 		fputs(")", stdout);
 	}
-	if (preview->oldest_ms > 0)
+	const int64_t at_ms =
+		preview->oldest_ms > 0 ? preview->oldest_ms : preview->next_ms;
+	if (at_ms > 0)
 		printf(", %s %s (%s ago)",
-		       preview->n_total == 1 ? "from" : "the oldest from",
-		       show_time(preview->oldest_ms, time),
-		       show_age(clock_wall_ms() - preview->oldest_ms, age));
+		       preview->n_total == 1    ? "from"
+		       : preview->oldest_ms > 0 ? "the oldest from"
+						: "the next in turn from",
+		       show_time(at_ms, time),
+		       show_age(clock_wall_ms() - at_ms, age));
 	putchar('\n');
 }
 
@@ -103,6 +109,7 @@ tell_json(const struct preview *preview, const char *name)
 		       job_state_text((enum job_state)k), preview->n[k]);
 	fputs("},", stdout);
 	view_json_ms("oldest_at_ms", preview->oldest_ms);
+	view_json_ms("next_at_ms", preview->next_ms);
 	fputs("\"is_removed\":false}]\n", stdout);
 }
 

@@ -13,6 +13,7 @@ struct preview {
 	int64_t n[JOB_N_STATES];
 	int64_t n_total;
 	int64_t oldest_ms; /* 0: not known */
+	int64_t next_ms;   /* of the one that would run next; 0: not known */
 };
 
 void preview_add(struct preview *preview, enum job_state state, int64_t n);

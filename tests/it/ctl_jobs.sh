@@ -283,6 +283,10 @@ fill() # STATE N; jobs that are 1, 2 ... minutes old
 fill completed 2345
 ends_with 2 clean completed --older 100m
 says 'would remove 2,246 completed jobs of queue sync, the oldest from '
+ends_with 2 clean completed --limit 46 --json
+is 'those that would go' "$(json_at /0/n_matched) $(json_at /0/counts/completed) \
+$(json_at /0/oldest_at_ms)" \
+	"46 46 $(rcli zrange bull:sync:completed 0 0 withscores | tail -n 1)"
 ends_with 0 clean completed --older 100m --limit 46 --yes
 is 'so many' "$(cat "$stage/said") $(n_jobs completed)" \
 	'sync: 46 jobs are removed 2299'
@@ -362,7 +366,7 @@ fill wait 30
 fill delayed 5
 fill prioritized 7
 ends_with 2 drain
-says 'would remove 37 jobs of queue sync (wait: 30, prioritized: 7), the oldest'
+says 'would remove 37 jobs of queue sync (wait: 30, prioritized: 7), the next in'
 ends_with 2 drain --delayed --json
 is 'with the delayed' "$(json_at /0/n_matched) $(json_at /0/counts/delayed)" \
 	'42 5'
@@ -490,4 +494,6 @@ is 'it stays paused' "$(rcli hget bull:sync:meta paused) $(n_jobs completed)" \
 ends_with 0 obliterate --queue sync --yes --force
 says 'sync: obliterated, with 2,506 jobs'
 is 'nothing is left' "$(rcli keys 'bull:sync:*')" ''
+ends_with 2 obliterate --queue snyc
+moans 'queue snyc was never used before; is that its name?'
 the_end
