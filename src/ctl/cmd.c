@@ -223,6 +223,10 @@ check_verb(const struct cmd_line *line, uint64_t given, char *why,
 				 verb->args);
 		return HS_INVALID;
 	}
+	if ((verb->options & CMD_REPAIR) && line->is_sure && !line->is_repair) {
+		snprintf(why, why_size, "--yes goes with --repair");
+		return HS_INVALID;
+	}
 	if (verb->options & CMD_CHOICE)
 		return check_choice(line, why, why_size);
 	return HS_OK;

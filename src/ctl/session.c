@@ -13,6 +13,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <event2/event.h>
 
@@ -215,6 +216,9 @@ session_end(struct session *session, enum hs_err err, const char *text)
 	else
 		ctl_complain("Redis at %s: %s", topo_text(session->topo),
 			     text && *text ? text : hs_err_text(err));
+	if (err == HS_PROTOCOL && text && strncmp(text, "WRONGTYPE", 9) == 0)
+		ctl_complain("a key of the queue holds something else: "
+			     "\"hooksync doctor\" finds it");
 }
 
 int

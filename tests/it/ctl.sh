@@ -208,6 +208,7 @@ is 'another queue' "$(json_at /0/queue) $(json_at /0/counts/failed)" 'other 0'
 rcli set bull:broken:wait text >/dev/null
 ends_with 69 stats --queue broken
 moans 'WRONGTYPE'
+moans '"hooksync doctor" finds it'
 
 # a queue that only an endpoint names, perhaps Node's
 cat >"$stage/conf.d/third.conf" <<-END
@@ -325,6 +326,12 @@ is 'its job' "$(job_field invoice-d2 name)" crm-invoice-webhook
 printf '{"action":"updated"}' >"$stage/body.json"
 is 'a field is missing' "$(send identity "$stage/body.json" --json)" 1
 is 'it is a 400, and no job' "$(json_at /status) $(json_at /job_id)" '400 null'
+printf '{"identityId":"42","action":"updated"}' >"$stage/body.json"
+is 'an endpoint that the responder has not read yet' \
+	"$(send identity "$stage/body.json" \
+		-o endpoints.identity.path=/webhooks/new)" 1
+says '404 in '
+moans 'was hooksync-fcgi restarted'
 printf 'whsec_%s' "$(printf 'another secret of 32 bytes ......' | openssl base64 -A)" \
 	>"$stage/secrets/crm-webhook"
 is 'another secret' "$(send identity "$stage/body.json")" 1

@@ -158,6 +158,7 @@ test_wrong_lines(void **state)
 		     "unknown option --quue; \"--queue\" is one");
 	assert_wrong("stats --dance=now", "unknown option --dance");
 	assert_wrong("stats --json=5", "--json takes no value");
+	assert_wrong("doctor --yes", "--yes goes with --repair");
 	assert_wrong("help dance", "unknown verb dance");
 	assert_wrong("stats --older 5m", "stats does not take --older");
 	assert_wrong("stats --limit 5", "stats does not take --limit");
