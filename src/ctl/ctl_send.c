@@ -435,6 +435,10 @@ send_to(struct sending *sending, const struct cmd_line *line,
 		tell_json(sending, &response, job_id);
 	else
 		tell(sending, &response, job_id);
+	if (response.status == 404)
+		fputs("hooksync: was hooksync-fcgi restarted after the "
+		      "endpoint was configured?\n",
+		      stderr);
 	code = is_taken ? CTL_OK : CTL_NO_MATCH;
 out:
 	free(job_id);
