@@ -63,4 +63,20 @@ describe(`told again, level ${LEVEL}`, () => {
 		{ op: 'error', q: 'hooks', token: 't1', id: 'evt-1', reason: 'no' },
 		{ op: 'remove', q: 'hooks', id: 'top', children: true },
 	]);
+
+	retold('a child completes, then fails, then runs again', [
+		{ op: 'add', q: 'parents', name: 'top', data: {},
+			opts: { jobId: 'top' } },
+		{ op: 'add', q: 'hooks', name: 'child', data: {}, opts: {
+			jobId: 'evt-1',
+			parent: { id: 'top', queue: 'bull:parents' } } },
+		{ op: 'take', q: 'hooks', token: 't1' },
+		{ op: 'complete', q: 'hooks', token: 't1', id: 'evt-1', value: 1 },
+		{ op: 'retryAll', q: 'hooks', state: 'completed', count: 9,
+			before: 0 },
+		{ op: 'take', q: 'hooks', token: 't1' },
+		{ op: 'error', q: 'hooks', token: 't1', id: 'evt-1', reason: 'no' },
+		{ op: 'retry', q: 'hooks', id: 'evt-1', from: 'failed',
+			made: true, started: false },
+	]);
 });

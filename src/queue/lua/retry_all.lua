@@ -25,7 +25,7 @@ local function back(id)
 			RESULTS[state])
 		local parent = not queue_is_v5(q) and parent_of(q, key, queues)
 		if parent then
-			parent_child_back(parent, key)
+			parent_child_back(parent, key, state)
 		end
 	end
 	queue_event_capped(q, 'waiting', 'jobId', id, 'prev', state)

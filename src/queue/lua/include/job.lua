@@ -101,7 +101,7 @@ local function job_reprocess(q, id, from, queues, resets)
 	queue_wake(q)
 	local parent = parent_of(q, key, queues)
 	if parent then
-		parent_child_back(parent, key)
+		parent_child_back(parent, key, from)
 	end
 	queue_event_capped(q, 'waiting', 'jobId', id, 'prev', from)
 	return 1

@@ -148,15 +148,19 @@ local function parent_child_gone(parent, key)
 	end
 end
 
--- A finished child runs again: a parent that has noted its end waits for it
--- again.
-local function parent_child_back(parent, key)
+-- A finished child runs again: a parent that has noted this end of it waits for
+-- it again.
+local function parent_child_back(parent, key, from)
 	if redis.call('EXISTS', parent.key) == 0 then
 		return
 	end
-	local n_noted = redis.call('HDEL', parent.key .. ':processed', key)
-		+ redis.call('HDEL', parent.key .. ':failed', key)
-		+ redis.call('ZREM', parent.key .. ':unsuccessful', key)
+	local n_noted
+	if from == 'completed' then
+		n_noted = redis.call('HDEL', parent.key .. ':processed', key)
+	else
+		n_noted = redis.call('HDEL', parent.key .. ':failed', key)
+			+ redis.call('ZREM', parent.key .. ':unsuccessful', key)
+	end
 	if n_noted > 0 then
 		redis.call('SADD', parent.key .. ':dependencies', key)
 	end
