@@ -92,7 +92,9 @@ export const rules = [
 			'is a scheduler\'s job, and that waits for ever. We let it go.',
 		parts: true,
 		explains({ key }, { node, ours }) {
-			const of = (suffix) => `${base(key)}:${suffix}`;
+			const at = key.indexOf(':repeat:');
+			const queue = at < 0 ? base(key) : key.slice(0, at);
+			const of = (suffix) => `${queue}:${suffix}`;
 			const remaining = new Set(ours.order(of('waiting-children')));
 			return node.order(of('waiting-children')).some((id) =>
 				/^repeat:/.test(id) && !remaining.has(id) &&
