@@ -304,10 +304,14 @@ static const struct words {
 				 "end by themselves",
 				 NULL },
 	[DOCTOR_SCHEDULER] = { DIAGNOSIS_ERROR,
-			       "scheduler has lost the job it had planned and "
-			       "will not run again",
-			       "schedulers have lost the jobs they had planned "
-			       "and will not run again",
+			       "scheduler has lost the job it had planned, or "
+			       "that one ended without a next, and will not "
+			       "run "
+			       "again",
+			       "schedulers have lost the jobs they had "
+			       "planned, "
+			       "or these ended without a next, and will not "
+			       "run again",
 			       NULL },
 	[DOCTOR_FRAGMENT] = { DIAGNOSIS_WARNING,
 			      "hash among the jobs is none (no data, no "
@@ -423,14 +427,19 @@ say_troubles(const struct speaker *speaker, const struct diagnosis_facts *facts)
 /* ---- the queue: the whole ---- */
 
 static void
-say_version_of_queue(const struct speaker *speaker,
-		     const struct doctor_vitals *vitals)
+say_pro(const struct speaker *speaker, const struct doctor_vitals *vitals)
 {
-	bool is_v5 = strncmp(vitals->version, "bullmq:5", 8) == 0;
 	if (strncmp(vitals->version, "bullmq-pro", 10) == 0)
 		say(speaker, error("pro", "leave it to BullMQ Pro's own tools"),
 		    "the queue belongs to %s, whose keys nobody else knows",
 		    vitals->version);
+}
+
+static void
+say_version_of_queue(const struct speaker *speaker,
+		     const struct doctor_vitals *vitals)
+{
+	bool is_v5 = strncmp(vitals->version, "bullmq:5", 8) == 0;
 	if (vitals->is_paused && vitals->n[JOB_WAIT] > 0 &&
 	    (is_v5 || vitals->n[JOB_PAUSED] > 0))
 		say(speaker,
@@ -532,6 +541,7 @@ diagnosis_of_queue(const struct diagnosis_facts *facts, diagnosis_fn fn,
 	const struct speaker speaker = { fn, ctx };
 	const struct doctor_vitals *vitals = &facts->report->last;
 	say_troubles(&speaker, facts);
+	say_pro(&speaker, vitals);
 	if (!vitals->is_whole) {
 		say(&speaker, info("unread", "repair that first"),
 		    "the jobs were not looked at, because keys of the queue "

@@ -28,9 +28,12 @@
 #define PAGE_PARENTS 20 /* each with its children */
 #define SCAN_COUNT "1000"
 #define BATCH_VISITS 50000 /* list members walked along by one script: ms */
-#define KEPT_MAX 200000    /* troubles */
-#define NUMBER_MAX (UINT64_C(1) << 53)
-#define N_VITALS 19
+#define BATCH_SUSPECTS 5000
+#define KEPT_MAX 200000 /* troubles */
+/* ids that count: beyond 14 digits scripts write numbers as 1e+14 */
+#define NUMBER_MAX UINT64_C(99999999999999)
+#define N_VITALS 18
+#define N_VITALS_HEAD 3
 #define TROUBLE_FIELDS 4
 
 static const struct kind_row {
@@ -145,14 +148,15 @@ vitals_read(const struct reply *reply, struct doctor_vitals *vitals)
 		JOB_COMPLETED,   JOB_FAILED,
 	};
 	memset(vitals, 0, sizeof(*vitals));
-	if (reply->n_items < 2)
+	if (reply->n_items < N_VITALS_HEAD)
 		return false;
 	vitals->redis_at_ms = number(reply->items[0]);
-	int64_t n_wrong = number(reply->items[1]);
+	text_copy(vitals->version, reply->items[1]->text);
+	int64_t n_wrong = number(reply->items[2]);
 	if (n_wrong < 0 || (size_t)n_wrong > reply->n_items ||
-	    reply->n_items != 2 + 2 * (size_t)n_wrong + N_VITALS)
+	    reply->n_items != N_VITALS_HEAD + 2 * (size_t)n_wrong + N_VITALS)
 		return false;
-	struct reply **items = reply->items + 2 + 2 * n_wrong;
+	struct reply **items = reply->items + N_VITALS_HEAD + 2 * n_wrong;
 	vitals->is_whole =
 		items[0]->type == REPLY_INTEGER || items[0]->text.len > 0;
 	if (!vitals->is_whole)
@@ -167,7 +171,6 @@ vitals_read(const struct reply *reply, struct doctor_vitals *vitals)
 	text_copy(vitals->next_id, (*items++)->text);
 	vitals->next_timestamp_ms = number(*items++);
 	vitals->next_due_ms = number(*items++);
-	text_copy(vitals->version, (*items++)->text);
 	vitals->paused_at_ms = number(*items++);
 	vitals->counter = number(*items++);
 	return true;
@@ -419,8 +422,8 @@ static void
 judge(struct doctor *doctor)
 {
 	size_t n = doctor->n_suspects - doctor->n_judged;
-	if (n > DOCTOR_BATCH)
-		n = DOCTOR_BATCH;
+	if (n > BATCH_SUSPECTS)
+		n = BATCH_SUSPECTS;
 	struct call *call = call_new(doctor->queue, 2 + 2 * n);
 	call_i64(call, doctor->report.first.redis_at_ms);
 	call_i64(call, BATCH_VISITS);
@@ -628,11 +631,11 @@ on_first(void *ctx, enum hs_err err, const struct reply *reply)
 		misread(doctor);
 		return;
 	}
-	size_t n_wrong = (size_t)number(reply->items[1]);
+	size_t n_wrong = (size_t)number(reply->items[2]);
 	for (size_t i = 0; i < n_wrong; i++)
 		note_trouble(doctor, span_text("wrongtype"),
-			     reply->items[2 + 2 * i]->text,
-			     reply->items[3 + 2 * i]->text, 0);
+			     reply->items[N_VITALS_HEAD + 2 * i]->text,
+			     reply->items[N_VITALS_HEAD + 2 * i + 1]->text, 0);
 	/* where a state cannot be read, everything would look lost */
 	doctor->phase = doctor->report.first.is_whole ? PHASE_PAGES : PHASE_END;
 	step(doctor);
@@ -660,11 +663,19 @@ on_last(void *ctx, enum hs_err err, const struct reply *reply)
 	finish(doctor, HS_OK, "");
 }
 
+/* Many at once, for a script may have to walk along the lists. */
+static bool
+is_to_judge(const struct doctor *doctor)
+{
+	return doctor->n_judged > 0 || doctor->n_suspects >= BATCH_SUSPECTS ||
+	       (doctor->n_suspects > 0 && doctor->phase == PHASE_END);
+}
+
 static void
 step(struct doctor *doctor)
 {
 	tell_progress(doctor);
-	if (doctor->n_suspects > 0) {
+	if (is_to_judge(doctor)) {
 		judge(doctor);
 		return;
 	}

@@ -33,20 +33,26 @@ else
 	end
 end
 
--- The iteration a scheduler has planned must be there; without it nothing wakes
--- the scheduler again. One that has come to its end keeps its last.
+-- The iteration a scheduler has planned must be there and not have run: nothing
+-- else wakes the scheduler again. One that has come to its end keeps its last.
 local function look_at_scheduler(id)
 	local f = redis.pcall('HMGET', q['repeat'] .. ':' .. id, 'ic', 'limit',
-		'endDate')
+		'endDate', 'every')
 	if f.err or not f[1] then
 		return -- one of version 5's older kind, planned elsewhere
 	end
 	local limit, last = tonumber(f[2] or nil), tonumber(f[3] or nil)
-	if (limit and tonumber(f[1]) >= limit) or (last and last <= now) then
+	local every = tonumber(f[4] or nil)
+	if limit and tonumber(f[1]) >= limit then
+		return
+	end
+	-- when a pattern matches next is not known here
+	if last and (last <= now or not every or scores[id] + every > last) then
 		return
 	end
 	local planned = string.format('%s:%s:%.0f', 'repeat', id, scores[id])
-	if redis.call('EXISTS', job_key(q, planned)) == 0 then
+	if redis.call('EXISTS', job_key(q, planned)) == 0
+		or is_finished(q, planned) then
 		trouble(id, 'scheduler', string.format('%.0f', scores[id]))
 	end
 end

@@ -47,8 +47,8 @@ function repair.orphan(id)
 		queue_wake_at_due(q)
 	else
 		ready_push(q, id, priority_of(key), false)
-		if index then
-			index[id] = true
+		if index then -- whichever it is: no orphan any more
+			index.wait[id] = true
 		end
 		redis.call('HSET', key, 'delay', 0)
 		queue_wake(q)
@@ -57,21 +57,56 @@ function repair.orphan(id)
 	return home
 end
 
+local function is_ghost(id)
+	return type_of(job_key(q, id)) ~= 'hash'
+end
+
+-- All ghosts the script was given leave the lists in one walk: for each, the list it
+-- was in. A member is first changed into what no id is.
+local NO_ID = 'hooksync: dropped'
+local dropped
+
+local function drop_ghosts()
+	local ids, is_hit = {}, {}
+	for i = 7, #ARGV, N_FIELDS do
+		if ARGV[i] == 'ghost' then
+			ids[ARGV[i + 1]] = true
+		end
+	end
+	dropped = {}
+	each_listed(q, ids, function(state, at, id)
+		if is_ghost(id) then
+			redis.call('LSET', q[state], at, NO_ID)
+			is_hit[state] = true
+			dropped[id] = state
+		end
+	end)
+	for state in pairs(is_hit) do
+		redis.call('LREM', q[state], 0, NO_ID)
+	end
+end
+
 function repair.ghost(id)
 	local key = job_key(q, id)
-	if not job_is_none(key) and type_of(key) ~= 'none' then
+	if not is_ghost(id) then
 		return nil
 	end
-	local from
-	for _, state in ipairs(places_of(q, id)) do
-		remove_from(state, id, 0)
-		from = state
+	-- a change first that is done even when memory is short: then all are
+	redis.call('SREM', q.stalled, id)
+	if not dropped then
+		drop_ghosts()
+	end
+	local from = dropped[id]
+	for _, state in ipairs(SETS) do
+		if redis.call('ZREM', q[state], id) == 1 then
+			from = state
+		end
 	end
 	if not from then
 		return nil
 	end
+	dropped[id] = nil
 	redis.call('DEL', key .. ':lock')
-	redis.call('SREM', q.stalled, id)
 	queue_forget(q, id, from)
 	return 'dropped from ' .. from
 end
@@ -83,15 +118,25 @@ local function is_scheduled(key)
 		or redis.call('EXISTS', q['repeat'] .. ':' .. scheduler) == 1)
 end
 
+-- A job that was active and is so no more: is it in another state?
+local function is_elsewhere(id)
+	for _, state in ipairs(SETS) do
+		if is_in_set(q, state, id) then
+			return true
+		end
+	end
+	return is_listed(q, id, { 'wait', 'paused' })
+end
+
 -- What the stalled check would do, at once.
 function repair.lockless(id)
 	local key = job_key(q, id)
 	if type_of(key) ~= 'hash' or not active_trouble(q, id)
-		or redis.call('LREM', q.active, 1, id) == 0 then
+		or redis.call('LREM', q.active, 0, id) == 0 then
 		return nil
 	end
 	redis.call('SREM', q.stalled, id)
-	if #places_of(q, id) > 0 then
+	if is_elsewhere(id) then
 		return 'no longer active, for it is elsewhere too'
 	end
 	if job_count(key, 'stc') > max_stalled and not is_scheduled(key) then
@@ -227,9 +272,10 @@ function repair.wrongtype(suffix)
 	return 'renamed to ' .. aside
 end
 
+index_of(8, N_FIELDS)
 local result = {}
 for i = 7, #ARGV, N_FIELDS do
-	if ARGV[i] ~= 'orphan' then
+	if ARGV[i] ~= ARGV[i - N_FIELDS] then
 		index_forget()
 	end
 	local ok, text = pcall(repair[ARGV[i]], ARGV[i + 1], ARGV[i + 2])
@@ -241,7 +287,9 @@ for i = 7, #ARGV, N_FIELDS do
 		result[#result + 1] = text and 1 or 0
 		result[#result + 1] = text or ''
 	end
-	if n_visited > max_visited and not index then
+	-- ghosts have left the lists together
+	if is_enough(#result / 2, max_visited)
+		and not (dropped and ARGV[i + N_FIELDS] == 'ghost') then
 		break
 	end
 end

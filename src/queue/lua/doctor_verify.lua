@@ -15,6 +15,7 @@ local judge = {
 	de = dedup_trouble, dn = proto_trouble,
 }
 
+index_of(7, 2)
 local result = { 0 }
 for i = 6, #ARGV, 2 do
 	local what, id = ARGV[i], ARGV[i + 1]
@@ -29,7 +30,7 @@ for i = 6, #ARGV, 2 do
 		result[#result + 1] = order or ''
 	end
 	result[1] = result[1] + 1
-	if n_visited > max_visited and not index then
+	if is_enough(result[1], max_visited) then
 		break
 	end
 end

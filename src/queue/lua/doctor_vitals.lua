@@ -2,21 +2,22 @@
 --
 -- KEYS  the queue's (include/queue.lua)
 -- ARGV  the queue's, then 'since' to search the events for the last pause
--- Returns Redis's own time in ms; n and n pairs of a key that has a wrong
+-- Returns Redis's own time in ms; meta's version; n and n pairs of a key that has a wrong
 --       type: suffix, its type; then, all empty texts when a key of those below
 --       has a wrong type: the lengths of wait, paused, active, prioritized,
 --       delayed, waiting-children, completed, failed, repeat; is paused, is at
 --       its limit of active jobs, ms for which a rate limit holds, has a base
 --       marker; the id next in turn, its timestamp, when the first
---       delayed job is due, meta's version, when it was paused (0: not known),
---       the counter of ids
+--       delayed job is due, when it was paused (0: not known), the counter of ids
 --- @include doctor.lua
 
 local EVENTS_MAX = 1000 -- newest, that are searched for a pause
 
 local q = queue_declared()
 local time = redis.call('TIME')
-local result = { time[1] * 1000 + math.floor(time[2] / 1000), 0 }
+local version = redis.pcall('HGET', q.meta, 'version')
+local result = { time[1] * 1000 + math.floor(time[2] / 1000),
+	type(version) == 'string' and version or '', 0 }
 local is_judged = { wait = 1, paused = 1, active = 1, prioritized = 1,
 	delayed = 1, ['waiting-children'] = 1, completed = 1, failed = 1,
 	['repeat'] = 1, meta = 1, marker = 1, limiter = 1 }
@@ -30,7 +31,7 @@ table.sort(names)
 for _, suffix in ipairs(names) do
 	local kind = wrong_type(q, suffix)
 	if kind then
-		result[2] = result[2] + 1
+		result[3] = result[3] + 1
 		result[#result + 1] = suffix
 		result[#result + 1] = kind
 		is_whole = is_whole and not is_judged[suffix]
@@ -77,7 +78,6 @@ local function look()
 	add(type(timestamp) == 'string' and timestamp or 0)
 	local due = queue_next_due(q)
 	add(due and string.format('%.0f', math.floor(due)) or 0)
-	add(s.version)
 	add(s.is_paused and paused_since() or 0)
 	add(not wrong_type(q, 'id') and redis.call('GET', q.id) or 0)
 end
@@ -85,7 +85,7 @@ end
 if is_whole then
 	look()
 else
-	for _ = 1, 19 do
+	for _ = 1, 18 do
 		add('')
 	end
 end

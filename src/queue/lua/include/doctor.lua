@@ -3,12 +3,14 @@
 -- can change between the question and the deed.
 --- @include dedup.lua
 
-local LISTS = { 'wait', 'paused', 'active' }
+local LISTS = { 'active', 'wait', 'paused' }
 local SETS = { 'prioritized', 'delayed', 'waiting-children', 'completed',
 	'failed' }
 local CHUNK = 1000
-local INDEX_MAX = 50000  -- members of lists that are held here: some 5 ms
-local CHILDREN_MAX = 200 -- of one parent that are looked at
+local NEAR = 10000       -- members at a list's left end: where new jobs come in
+local BATCH = 200        -- asked about in one script
+local CHILDREN_SOME = 50
+local CHILDREN_MAX = 20000 -- of one parent: some 10 ms, when all are gone
 
 -- What each static key must be.
 local TYPES = {
@@ -41,9 +43,16 @@ local function wrong_type(q, suffix)
 	return nil
 end
 
--- How many members of lists Redis has walked along for this script; who judges
--- many stops where it is too much.
-local n_visited = 0
+-- How many members of lists Redis has walked along for this script, and how many
+-- of these to answer for all its ids at once.
+local n_visited, n_indexed = 0, 0
+
+-- Has the script done its part? Where the lists are long, that they were walked
+-- along is what costs: then all ids it was asked about are worth it.
+local function is_enough(n, max_visited)
+	return n_indexed <= max_visited
+		and (n >= BATCH or n_visited > max_visited)
+end
 
 -- LPOS came with Redis 6.0.6.
 local function list_positions_by_hand(key, id, n)
@@ -70,48 +79,73 @@ local function list_count(key, id, n)
 	return #at
 end
 
--- All ids of the lists, once a script has met one that is in none: to look for
--- many such ids, each along whole lists, would take Redis minutes.
-local index
+local function is_near(key, id)
+	n_visited = n_visited + NEAR
+	local at = redis.pcall('LPOS', key, id, 'MAXLEN', NEAR)
+	if type(at) ~= 'table' then
+		return at ~= false
+	end
+	for _, other in ipairs(redis.call('LRANGE', key, 0, NEAR - 1)) do
+		if other == id then
+			return true
+		end
+	end
+	return false
+end
+
+-- Calls fn(state, position, id) for all members of the lists that are in `wanted`.
+-- fn may change a member, but not how many there are.
+local function each_listed(q, wanted, fn)
+	for _, state in ipairs(LISTS) do
+		local first = 0
+		repeat
+			local ids = redis.call('LRANGE', q[state], first,
+				first + CHUNK - 1)
+			for i, id in ipairs(ids) do
+				if wanted[id] then
+					fn(state, first + i - 1, id)
+				end
+			end
+			first = first + #ids
+		until #ids < CHUNK
+		n_indexed = n_indexed + first
+	end
+end
+
+-- Which ids of those the script was asked about are in which list, once it has met
+-- one that is in none: to look for many such, each along whole lists, would take
+-- Redis minutes. From the first argument of `first` on, every `step`th is an id.
+local index, asked
+
+local function index_of(first, step)
+	asked = {}
+	for i = first, #ARGV, step do
+		asked[ARGV[i]] = true
+	end
+end
 
 -- After any change of a list but by a new id.
 local function index_forget()
 	index = nil
 end
 
-local function index_make(q)
-	local n = 0
-	for _, state in ipairs(LISTS) do
-		n = n + redis.call('LLEN', q[state])
-	end
-	if n > INDEX_MAX then
-		return
-	end
-	index = {}
-	for _, state in ipairs(LISTS) do
-		local first = 0
-		repeat
-			local ids = redis.call('LRANGE', q[state], first,
-				first + CHUNK - 1)
-			for _, id in ipairs(ids) do
-				index[id] = true
+local function is_listed(q, id, states)
+	if not index then
+		for _, state in ipairs(states) do
+			if is_near(q[state], id) then
+				return true
 			end
-			first = first + CHUNK
-		until #ids < CHUNK
+		end
+		index = { wait = {}, paused = {}, active = {} }
+		each_listed(q, asked, function(state, _, other)
+			index[state][other] = true
+		end)
 	end
-end
-
-local function is_listed(q, id)
-	if index then
-		return index[id] == true
-	end
-	-- where new jobs stand a list is looked at first
-	for _, state in ipairs(LISTS) do
-		if list_count(q[state], id, 1) > 0 then
+	for _, state in ipairs(states) do
+		if index[state][id] then
 			return true
 		end
 	end
-	index_make(q)
 	return false
 end
 
@@ -137,7 +171,7 @@ local function is_placed(q, id)
 			return true
 		end
 	end
-	return is_listed(q, id)
+	return is_listed(q, id, LISTS)
 end
 
 local function is_in_set(q, state, id)
@@ -205,19 +239,22 @@ end
 -- when it is well. Third: what orphans are put back in the order of.
 local function orphan_trouble(q, id, now)
 	local key = job_key(q, id)
-	if type_of(key) ~= 'hash' or is_of_other_queue(q, id)
-		or is_placed(q, id) then
+	if type_of(key) ~= 'hash' or is_of_other_queue(q, id) then
 		return nil
 	end
 	local timestamp = redis.call('HGET', key, 'timestamp')
-	if not timestamp or not has_field(key, 'data') then
-		if string.sub(id, 1, 7) == 'repeat:' then
-			return nil -- a scheduler's own record
-		end
-		return 'fragment', ''
+	local is_job = timestamp and has_field(key, 'data')
+	if not is_job and string.sub(id, 1, 7) == 'repeat:' then
+		return nil -- a scheduler's own record
 	end
-	if redis.call('EXISTS', key .. ':lock') == 1 then
+	if is_job and redis.call('EXISTS', key .. ':lock') == 1 then
 		return nil -- somebody holds it; the lock ends first
+	end
+	if is_placed(q, id) then
+		return nil
+	end
+	if not is_job then
+		return 'fragment', ''
 	end
 	return 'orphan', (home_of(key, now)), timestamp
 end
@@ -246,6 +283,15 @@ end
 -- there. A flow is put together in more steps than one, so it has its time.
 local FLOW_MS = 60000
 
+local function has_key(keys)
+	for _, key in ipairs(keys) do
+		if redis.call('EXISTS', key) == 1 then
+			return true
+		end
+	end
+	return false
+end
+
 local function parent_trouble(q, id, entered, now)
 	if now - entered < FLOW_MS then
 		return nil
@@ -255,10 +301,11 @@ local function parent_trouble(q, id, entered, now)
 	if type(n) ~= 'number' or n > CHILDREN_MAX then
 		return nil
 	end
-	for _, child in ipairs(redis.call('SMEMBERS', dependencies)) do
-		if redis.call('EXISTS', child) == 1 then
-			return nil
-		end
+	-- of many, some are asked first: where one is there, it soon turns up
+	if n > CHILDREN_SOME and has_key(redis.call('SRANDMEMBER',
+		dependencies, CHILDREN_SOME))
+		or has_key(redis.call('SMEMBERS', dependencies)) then
+		return nil
 	end
 	return 'parent', tostring(n)
 end
