@@ -53,7 +53,7 @@ struct patient { /* one queue */
 	const struct doctor_trouble *batch;
 	size_t n_batch;
 	int64_t n_shown;
-	bool is_pro;
+	bool is_foreign; /* BullMQ Pro's: only looked at */
 	bool is_asleep;
 };
 
@@ -147,7 +147,7 @@ on_queue_finding(void *ctx, const struct diagnosis *diagnosis)
 	struct patient *patient = ctx;
 	struct diagnosis told = *diagnosis;
 	/* nobody else knows what is right in a queue of BullMQ Pro */
-	if (patient->is_pro)
+	if (patient->is_foreign)
 		told.is_repairable = false;
 	tell(patient->ward, patient->name, &told);
 }
@@ -247,7 +247,8 @@ look(struct patient *patient)
 	patient->progress = NULL;
 	if (code != CTL_OK)
 		return code;
-	patient->is_pro =
+	patient->is_foreign =
+		!patient->ward->conf->worker.force_pro &&
 		strncmp(patient->report->last.version, "bullmq-pro", 10) == 0;
 	return look_for_sleep(patient);
 }
@@ -337,7 +338,7 @@ repair_found(struct patient *patient, int64_t *n)
 	const struct doctor_report *report = patient->report;
 	int code = CTL_OK;
 	*n = 0;
-	if (patient->is_pro)
+	if (patient->is_foreign)
 		return CTL_OK;
 	patient->n_shown = 0;
 	patient->progress =

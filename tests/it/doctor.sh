@@ -259,6 +259,88 @@ is 'a double is one' "$(states_of twice) \
 $(rcli --raw lrange "$queue:wait" 0 -1 | grep -c twice)" 'wait  1'
 is 'the lock is gone' "$(rcli exists "$queue:identity-w1:lock")" 0
 
+# ---- schedulers, large families, large numbers ----
+
+rcli del "$queue:wait" "$queue:delayed" "$queue:repeat" >/dev/null
+rcli zadd "$queue:repeat" 1000 ended 2000 last 3000 monthly >/dev/null
+for id in ended:1000 last:2000 monthly:3000; do
+	rcli hset "$queue:repeat:$id" name n data '{}' opts '{}' timestamp 1 \
+		delay 0 priority 0 finishedOn 1 returnvalue null >/dev/null
+	rcli zadd "$queue:completed" 1 "repeat:$id" >/dev/null
+done
+rcli hset "$queue:repeat:ended" name n ic 4 every 1000 >/dev/null
+rcli hset "$queue:repeat:last" name n ic 4 every 1000 limit 4 >/dev/null
+rcli hset "$queue:repeat:monthly" name n ic 4 pattern '0 0 1 * *' \
+	endDate "$(($(now_ms) + 600000))" >/dev/null
+rcli hset "$queue:99999999999999999" name n data '{}' opts '{}' timestamp 1 \
+	delay 0 priority 0 >/dev/null
+rcli hset "$queue:parent" name n data '{}' opts '{}' timestamp 1 delay 0 \
+	priority 0 >/dev/null
+rcli zadd "$queue:waiting-children" 1 parent >/dev/null
+rcli eval "for i = 1, 999 do
+	redis.call('SADD', KEYS[1], KEYS[1] .. i) end" 1 \
+	"$queue:parent:dependencies" >/dev/null
+rcli sadd "$queue:parent:dependencies" "$queue:meta" >/dev/null
+doctor >/dev/null
+finds '1 scheduler has lost the job it had planned'
+finds '(ended: 1000)'
+is_silent_about 'wait for children'
+is_silent_about 'waits for children'
+rcli srem "$queue:parent:dependencies" "$queue:meta" >/dev/null
+counter=$(rcli --raw get "$queue:id")
+doctor --repair --yes >/dev/null
+finds 'parent parent: freed'
+finds 'orphan 99999999999999999: wait'
+is 'ids stay numbers' "$(rcli --raw get "$queue:id")" "$counter"
+rcli del "$queue:wait" "$queue:repeat" "$queue:99999999999999999" \
+	"$queue:parent" "$queue:twice" "$queue:$made" "$queue:de:last" \
+	>/dev/null
+
+# ---- many in long lists ----
+
+# fill PREFIX FROM TO: jobs; every tenth is in no list, another one is no job
+fill()
+{
+	rcli eval "for i = tonumber(ARGV[2]), tonumber(ARGV[3]) do
+		local id = ARGV[1] .. i
+		if i % 10 ~= 3 then
+			redis.call('HSET', KEYS[1] .. ':' .. id, 'name', 'n',
+				'data', '{}', 'opts', '{}', 'timestamp', i,
+				'delay', 0, 'priority', 0)
+		end
+		if i % 10 ~= 7 then
+			redis.call('LPUSH', KEYS[1] .. ':wait', id)
+		end
+	end" 1 "$queue" "$@" >/dev/null
+}
+
+fill few 1 8000
+doctor --repair --yes >/dev/null
+finds '800 ids stand in the queue without'
+finds '800 jobs are in no state'
+finds '1600 repaired, 0 refused'
+is 'each is there' "$(n_jobs wait)" 7200
+is 'once' "$(rcli --raw lrange "$queue:wait" 0 -1 | sort -u | grep -c .)" 7200
+fill many 1 60000
+doctor --repair --yes >/dev/null
+finds '6000 jobs are in no state'
+finds '12000 repaired, 0 refused'
+is 'each is there, beside long lists too' "$(n_jobs wait)" 61200
+is 'once, too' \
+	"$(rcli --raw lrange "$queue:wait" 0 -1 | sort -u | grep -c .)" 61200
+is 'nothing is left to do' "$(doctor --repair --yes)" 1
+is_silent_about 'repaired: '
+rcli eval "for _, id in ipairs(redis.call('LRANGE', KEYS[1] .. ':wait', 0, -1)) do
+	redis.call('DEL', KEYS[1] .. ':' .. id) end
+	redis.call('DEL', KEYS[1] .. ':wait')" 1 "$queue" >/dev/null
+rcli hset "$queue:twin" name n data '{}' opts '{}' timestamp 1 delay 0 \
+	priority 0 >/dev/null
+rcli lpush "$queue:active" twin twin >/dev/null
+doctor --repair --yes >/dev/null
+is 'a job that is active twice waits once' \
+	"$(states_of twin) $(rcli --raw lrange "$queue:wait" 0 -1)" 'wait  twin'
+rcli del "$queue:wait" "$queue:twin" >/dev/null
+
 # ---- what strangers write ----
 
 printf '\033[31mred\377\n' >"$stage/id"
@@ -277,6 +359,20 @@ is 'a queue of BullMQ Pro is let be' "$(doctor --repair --yes)" 1
 finds 'error: sync: the queue belongs to bullmq-pro:7.0.0'
 is_silent_about '--repair'
 is 'with all it holds' "$(rcli --raw lindex "$queue:wait" 0)" stray
+rcli del "$queue:pc" >/dev/null
+rcli rpush "$queue:pc" theirs >/dev/null
+rcli rename "$queue:prioritized" kept >/dev/null 2>&1
+rcli rpush "$queue:prioritized" theirs >/dev/null
+is 'also where its keys cannot be read' "$(doctor --repair --yes)" 1
+finds 'error: sync: the queue belongs to bullmq-pro:7.0.0'
+is_silent_about '--repair'
+is 'they stay' "$(rcli --raw lrange "$queue:prioritized" 0 -1)" theirs
+cat >"$stage/conf.d/quick.conf" <<-END
+	worker = { force_pro = true; };
+END
+doctor --repair --yes >/dev/null
+finds 'repaired: sync: wrongtype prioritized: renamed to aside:'
+finds 'repaired: sync: ghost stray: dropped from wait'
 
 stage_stop redis
 is 'no Redis' "$(doctor)" 69
