@@ -531,6 +531,7 @@ schedule_advance(struct queue *queue, const struct job *job, int64_t now_ms,
 	    read_some_i64(opts, "prevMillis", &before_ms))
 		err = next_of(&repeat, now_ms, before_ms, &next_ms, why);
 	if (err == HS_OK) {
+		*why = "its options are no job's";
 		struct doc *next = repeat_next(before, &repeat, &err);
 		enum hs_err filled =
 			part_fill(&part, opts, next, span_text(job->scheduler),

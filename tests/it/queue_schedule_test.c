@@ -366,6 +366,52 @@ for_those_who_know_the_time(void **state)
 			 HS_INVALID);
 }
 
+static enum hs_err refusal;
+
+static void
+on_refused(void *ctx, enum hs_err err, const char *text, enum code code,
+	   struct span job_id, int64_t delay_ms)
+{
+	(void)ctx;
+	(void)text;
+	(void)code;
+	(void)job_id;
+	(void)delay_ms;
+	refusal = err;
+	got.is_done = true;
+}
+
+/* A key of a wrong type: when it is mended, the scheduler is as it was. */
+static void
+refused_it_changes_nothing(void **state)
+{
+	static const char *const keys[] = { "bull:sync:delayed",
+					    "bull:sync:marker",
+					    "bull:sync:events", "bull:sync:id",
+					    "bull:sync:wait" };
+	const char *why;
+
+	(void)state;
+	upsert(every("a", MINUTE));
+	take_one(answer.job_id);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		(void)REDIS("RENAME", keys[i], "kept");
+		(void)REDIS("SADD", keys[i], "no such thing");
+		start_call();
+		end_call(schedule_advance(queue, got.jobs[0], now, on_refused,
+					  NULL, &why));
+		assert_int_equal(refusal, HS_PROTOCOL);
+		(void)REDIS("DEL", keys[i]);
+		(void)REDIS("RENAME", "kept", keys[i]);
+		CHECK("1", "HGET", "bull:sync:repeat:a", "ic");
+		CHECK("1", "GET", "bull:sync:id");
+		CHECK("0", "ZCARD", "bull:sync:delayed");
+		CHECK("0", "EXISTS", "bull:sync:repeat:a:1900000060000");
+	}
+	advance();
+	assert_string_equal(answer.job_id, "repeat:a:1900000060000");
+}
+
 int
 main(void)
 {
@@ -378,6 +424,7 @@ main(void)
 		STORY(a_record_that_is_gone),
 		STORY(what_is_called_like_version_5s),
 		STORY(where_the_times_are_taken),
+		STORY(refused_it_changes_nothing),
 		STORY(looking_and_removing),
 		STORY(for_those_who_know_the_time),
 	};

@@ -52,6 +52,7 @@ if redis.call('EXISTS', job_key(q, id)) == 1 then
 	return {}
 end
 
+schedule_check_room(q)
 if not s.data then
 	s.data = '{}'
 	if queue_is_v5(q) and ARGV[8] ~= '{}' then

@@ -58,6 +58,7 @@ local function is_taken(next)
 	return redis.call('EXISTS', job_key(q, schedule_job_id(s.id, next))) == 1
 end
 
+schedule_check_room(q)
 local old = redis.call('HMGET', key, 'every', 'ic', 'offset')
 local before = tonumber(redis.call('ZSCORE', q['repeat'], s.id) or nil)
 local is_out = before ~= nil and take_out(schedule_job_id(s.id, before))

@@ -26,6 +26,23 @@ local function schedule_align(every, now, offset)
 	return next
 end
 
+-- Would Redis take a job? Asked before anything is changed: one refused in the
+-- middle would be planned, but in no list, and the scheduler would end.
+local function schedule_check_room(q)
+	local kinds = { string = { 'id', 'pc' }, stream = { 'events' },
+		zset = { 'repeat', 'delayed', 'prioritized', 'marker' },
+		list = { 'wait', 'paused' } }
+	for kind, suffixes in pairs(kinds) do
+		for _, suffix in ipairs(suffixes) do
+			local found = redis.call('TYPE', q[suffix]).ok
+			if found ~= kind and found ~= 'none' then
+				error({ err = 'WRONGTYPE ' .. q[suffix] .. ' is a '
+					.. found })
+			end
+		end
+	end
+end
+
 -- s: id, name, data, opts (a JSON object without its end: the job's id and delay
 -- are added here), priority, is_lifo, deid. Adds the job of that time; its id and
 -- its delay.
