@@ -121,15 +121,14 @@ tick_free(struct tick *tick)
 	free(tick);
 }
 
-bool
-tick_begin(struct tick *tick, struct attempt *attempt)
+/* What came of asking; true: it waits, or is put off. */
+static bool
+settle(struct tick *tick, struct attempt *attempt, enum hs_err err,
+       const char *why)
 {
 	struct job *job = attempt->job;
-	const char *why;
 
-	if (!job->scheduler)
-		return false;
-	switch (ask(tick, attempt, &why)) {
+	switch (err) {
 	case HS_OK:
 	case HS_UNAVAILABLE: /* asked again when the connection is back */
 		return true;
@@ -146,20 +145,32 @@ tick_begin(struct tick *tick, struct attempt *attempt)
 	}
 }
 
+bool
+tick_begin(struct tick *tick, struct attempt *attempt)
+{
+	const char *why = "";
+	enum hs_err err;
+
+	if (!attempt->job->scheduler)
+		return false;
+	err = ask(tick, attempt, &why);
+	return settle(tick, attempt, err, why);
+}
+
 void
 tick_again(struct tick *tick)
 {
 	list_each_safe(node, &tick->roster->active) {
 		struct attempt *attempt = roster_attempt(node);
-		const char *why;
+		const char *why = "";
 		enum hs_err err;
 
 		if (attempt->state != ATTEMPT_NEW || !attempt->job->scheduler)
 			continue;
 		err = ask(tick, attempt, &why);
-		if (err == HS_NOT_FOUND) /* over by now */
+		if (err == HS_UNAVAILABLE) /* gone again */
+			return;
+		if (!settle(tick, attempt, err, why)) /* over by now */
 			tick->on_ready(tick->ctx, attempt);
-		else if (err)
-			return; /* gone again */
 	}
 }

@@ -123,6 +123,27 @@ asked_again_when_the_answer_is_lost(void **state)
 	CHECK("1", "ZCARD", "bull:sync:delayed");
 }
 
+/* Asked again, it may turn out that there is nothing to wait for. */
+static void
+asked_again_in_another_mood(void **state)
+{
+	struct attempt *attempt = taken();
+
+	(void)state;
+	attempt->job->opts = span_text(
+		"{\"repeat\":{\"pattern\":\"* * * * *\",\"tz\":\"Nowhere\"}}");
+	tick_again(tick);
+	assert_int_equal(attempt->state, ATTEMPT_ENDED);
+	assert_int_equal(attempt->end.kind, FINISH_POSTPONE);
+	roster_drop(roster, attempt);
+	(void)REDIS("FLUSHALL");
+	attempt = taken();
+	attempt->job->opts = span_text("{}");
+	tick_again(tick);
+	assert_int_equal(n_ready, 1);
+	assert_non_null(strstr(attempt->job->poison, "scheduler"));
+}
+
 static void
 an_attempt_that_is_gone_is_not_started(void **state)
 {
@@ -180,6 +201,7 @@ main(void)
 		TICK(the_next_job_comes_first),
 		TICK(another_job_waits_for_nothing),
 		TICK(asked_again_when_the_answer_is_lost),
+		TICK(asked_again_in_another_mood),
 		TICK(an_attempt_that_is_gone_is_not_started),
 		TICK(what_does_not_say_when_is_to_fail),
 		TICK(what_is_refused_is_put_off),
