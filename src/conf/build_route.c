@@ -241,16 +241,16 @@ check_endpoint(struct build *build, const struct endpoint *endpoint)
 	for (size_t i = 0; conf->worker.queues[i]; i++)
 		if (strcmp(conf->worker.queues[i], endpoint->queue) == 0)
 			is_served = true;
-	if (!conf_route_find_job(conf, span_text(endpoint->job)))
-		build_warn(build, group, NULL,
-			   "no route takes its job \"%s\": a worker of ours "
-			   "will fail it",
-			   endpoint->job);
 	if (!is_served)
 		build_warn(build, group, "queue",
 			   "\"%s\" is not among worker.queues: its jobs wait "
 			   "for another worker",
 			   endpoint->queue);
+	else if (!conf_route_find_job(conf, span_text(endpoint->job)))
+		build_warn(build, group, NULL,
+			   "no route takes its job \"%s\": a worker of ours "
+			   "will fail it",
+			   endpoint->job);
 	free(group);
 }
 

@@ -927,6 +927,23 @@ warns(void **state)
 }
 
 /* Each program warns of what is its own business. */
+/* Who leaves a queue to Node needs no route for it. */
+static void
+a_queue_of_others_needs_no_route(void **state)
+{
+	(void)state;
+	struct conf *conf;
+	put_conf(
+		"worker = { queues = [ \"sync\" ]; };\n"
+		"endpoints = { a = { path = \"/a\"; queue = \"node\"; verify = "
+		"{ scheme = \"none\"; }; }; };\n");
+	assert_int_equal(load_as(CONF_ROLE_CHECK, NULL, 0, &conf), HS_OK);
+	const char *said = buf_text(&world.warnings);
+	assert_non_null(strstr(said, "\"node\" is not among worker.queues"));
+	assert_null(strstr(said, "no route takes its job"));
+	conf_unref(conf);
+}
+
 static void
 roles_warn_of_their_own(void **state)
 {
@@ -1313,6 +1330,7 @@ main(void)
 		CASE(bounds_the_file),
 		CASE(warns),
 		CASE(roles_warn_of_their_own),
+		CASE(a_queue_of_others_needs_no_route),
 		CASE(redis_parts_replace_the_url),
 		CASE(redis_host_replaces_a_socket),
 		CASE(redis_url_of_env_is_whole),
