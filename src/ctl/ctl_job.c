@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/doc.h"
+#include "base/num.h"
 #include "ctl/ask.h"
 #include "ctl/ctl.h"
 #include "ctl/session.h"
@@ -88,6 +89,7 @@ static void
 job_print(const struct job *job, const char *queue, enum job_state state)
 {
 	const int64_t now_ms = clock_wall_ms();
+	char delay[32];
 
 	print_line("id", job->id);
 	print_line("queue", queue);
@@ -105,8 +107,10 @@ job_print(const struct job *job, const char *queue, enum job_state state)
 	print_time("created", job->timestamp_ms, now_ms);
 	print_time("started", job->processed_on_ms, now_ms);
 	print_time("finished", job->finished_on_ms, now_ms);
-	if (state == JOB_DELAYED)
-		printf("%-10s %" PRId64 "ms\n", "delay", job->delay_ms);
+	if (state == JOB_DELAYED) {
+		num_duration_text(job->delay_ms, delay, sizeof delay);
+		print_line("delay", delay);
+	}
 	print_line("worker", job->worker);
 	print_line("scheduler", job->scheduler);
 	print_line("poison", job->poison);
