@@ -452,6 +452,26 @@ promotion_survives_want_of_memory(void **state)
 }
 
 static void
+a_full_redis_can_be_emptied(void **state)
+{
+	struct add_item urgent = item("b");
+	(void)state;
+	urgent.options.priority = 1;
+	add(item("a"));
+	add(urgent);
+	REDIS("CONFIG", "SET", "maxmemory", "1");
+	start_call();
+	end_call(try_add(item("c")));
+	enum hs_err err = got.err;
+	size_t n = take(2);
+	REDIS("CONFIG", "SET", "maxmemory", "0");
+	assert_int_equal(err, HS_PROTOCOL);
+	assert_int_equal(n, 2);
+	CHECK("[ b a ]", "LRANGE", "bull:sync:active", "0", "-1");
+	CHECK("1", "EXISTS", "bull:sync:a:lock");
+}
+
+static void
 take_counts_odd_counters_anew(void **state)
 {
 	(void)state;
@@ -719,6 +739,7 @@ main(void)
 		STORY(take_forgets_what_is_no_job),
 		STORY(promotion_loses_nobody),
 		STORY(promotion_survives_want_of_memory),
+		STORY(a_full_redis_can_be_emptied),
 		STORY(take_counts_odd_counters_anew),
 		STORY(large_jobs_come_in_parts),
 		STORY(admin_looks_past_what_is_no_job),

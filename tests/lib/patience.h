@@ -18,14 +18,16 @@
 
 #define PATIENCE_MS 20000
 
-#define WAIT_FOR(base, cond)                                        \
-	do {                                                        \
-		int64_t due_ms_ = clock_mono_ms() + PATIENCE_MS;    \
-		while (!(cond)) {                                   \
-			if (clock_mono_ms() > due_ms_)              \
-				fail_msg("in vain: %s", #cond);     \
-			(void)event_base_loop((base), EVLOOP_ONCE); \
-		}                                                   \
+#define WAIT_FOR(base, cond)                                            \
+	do {                                                            \
+		int64_t due_ms_ = clock_mono_ms() + PATIENCE_MS;        \
+		while (!(cond)) {                                       \
+			if (clock_mono_ms() > due_ms_)                  \
+				fail_msg("in vain: %s", #cond);         \
+			/* a failure inside a callback left the loop */ \
+			if (event_base_loop((base), EVLOOP_ONCE) < 0)   \
+				fail_msg("no loop for: %s", #cond);     \
+		}                                                       \
 	} while (0)
 
 static inline void

@@ -105,6 +105,9 @@ local function take_some(q, t, result)
 	for i = 1, 3 do
 		result[head + i] = 0
 	end
+	-- first, for it is done even when memory is short, and then all is:
+	-- workers must be able to empty a full Redis
+	redis.pcall('SREM', q.stalled, '')
 	ready_promote(q, t.now)
 	local n_taken, n_bytes = 0, 0
 	while n_taken < t.n_wanted and n_bytes < REPLY_BYTES_MAX do
