@@ -1,36 +1,43 @@
 // moving: a Node team moves one endpoint to hooksync and back, as
 // doc/moving-from-bullmq.md says, while webhooks keep coming. No step costs an
-// answer or a delivery.
+// answer or a delivery. Told with BullMQ 6 and with BullMQ 5.
 
 import assert from 'node:assert/strict';
 import { createHmac, randomBytes } from 'node:crypto';
 import { createServer, request } from 'node:http';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { Queue, Worker } from 'bullmq';
+import { Queue, Worker } from './both.mjs';
 import { quoted, Shell } from './shell.mjs';
 import { until } from './stage.mjs';
 
 const JOB = 'crm-identity-webhook';
 const GAP_MS = 4; // between two webhooks
 const PER_STEP = 150;
+const KEPT_BY_NODE = 40; // removeOnComplete of its worker
 
 describe('moving from Node to hooksync, and back', () => {
-	let shell, stage, connection, controller, worker, nodeQueue;
+	let shell, stage, connection, controller, worker;
+	let nodeQueue, target; // that its worker takes from, that it adds to
 	const answered = new Map(); // identity id -> status
 	const doneByNode = new Set();
+	let lastByNode;
 
 	// The team's own code: a controller that adds, a worker that syncs.
-	async function openController() {
-		nodeQueue = new Queue('sync', { connection, defaultJobOptions: {
+	function openQueue(name) {
+		return new Queue(name, { connection, defaultJobOptions: {
 			attempts: 3, backoff: { type: 'exponential', delay: 50 } } });
+	}
+
+	async function openController() {
+		nodeQueue = target = openQueue('sync');
 		controller = createServer((req, res) => {
 			const parts = [];
 			req.on('data', (part) => parts.push(part));
 			req.on('end', async () => {
 				const { identityId, action } = JSON.parse(
 					Buffer.concat(parts));
-				await nodeQueue.add(JOB, { identityId, action },
+				await target.add(JOB, { identityId, action },
 					{ jobId: req.headers['webhook-id'] });
 				res.end('ok');
 			});
@@ -42,7 +49,9 @@ describe('moving from Node to hooksync, and back', () => {
 	function openWorker() {
 		worker = new Worker('sync', async (job) => {
 			doneByNode.add(job.data.identityId);
-		}, { connection, concurrency: 10 });
+			lastByNode = job;
+		}, { connection, concurrency: 10,
+			removeOnComplete: { count: KEPT_BY_NODE } });
 		worker.on('error', () => {});
 	}
 
@@ -107,16 +116,20 @@ describe('moving from Node to hooksync, and back', () => {
 	async function ownQueue(is) {
 		await shell.run(is ?
 			`echo ${quoted('endpoints = { identity = { queue = '
-				+ '"sync-identity"; }; }; worker = { queues = [ '
-				+ '"sync-identity" ]; };')} >"$stage/conf.d/own.conf"` :
+				+ '"sync-identity"; }; };')} >"$stage/conf.d/own.conf"` :
 			'rm "$stage/conf.d/own.conf"');
-		await restart();
 	}
 
 	before(async () => {
 		shell = new Shell();
+		// the responder starts as installed: nothing is configured; then
+		// comes all but the routes and their services
 		for (const line of ['stage_mock', 'stage_conf', 'stage_redis',
-			'sed -i "/^responder /d" "$conf"',
+			'sed -n "/^services /,/^};/p; /^routes /,/^};/p" "$conf" '
+			+ '>"$stage/routes.conf"',
+			'sed "/^services /,/^};/d; /^routes /,/^};/d" "$conf" '
+			+ '>"$stage/endpoints.conf"',
+			'sed "/^endpoints /,/^};/d" "$stage/endpoints.conf" >"$conf"',
 			'stage_spawn responder perl '
 			+ '"$top_srcdir/tests/lib/socket_unit.pl" "$fcgi_sock" '
 			+ '"$stage/responder.pid" "$top_builddir/hooksync-fcgi" '
@@ -135,6 +148,9 @@ describe('moving from Node to hooksync, and back', () => {
 		await openController();
 		openWorker();
 		await route('node');
+		// anew, for an old nginx process still knows only the responder
+		await shell.run('stage_stop nginx; stage_nginx_start && '
+			+ 'wait_for 10 test -S "$web_sock"');
 		await until(async () => {
 			send();
 			await until(() => under_way.size === 0, 'an answer');
@@ -147,6 +163,7 @@ describe('moving from Node to hooksync, and back', () => {
 		await worker?.close();
 		controller?.close();
 		controller?.closeAllConnections();
+		await target?.close();
 		await nodeQueue?.close();
 		await shell?.end();
 	});
@@ -162,11 +179,46 @@ describe('moving from Node to hooksync, and back', () => {
 
 	it('Node alone', () => traffic());
 
+	it('only to look', async () => {
+		await shell.run('mv "$stage/endpoints.conf" "$conf"');
+		assert.match(await shell.run('hooksync check 2>&1'),
+			/no route takes its job "crm-identity-webhook"/);
+		assert.match(await shell.run('hooksync stats'), /^sync /m);
+		assert.match(await shell.run('hooksync workers'), /^sync /m);
+		assert.match(await shell.run('hooksync events -n 20 --since 1m'),
+			/completed/);
+		const { output, status } = await shell.ask('hooksync doctor');
+		assert.ok(status <= 1, output); // Redis writes nothing to disk
+		assert.match(output, /^0 errors/m);
+	});
+
+	it('the responder learns of the endpoint', async () => {
+		await shell.run(`echo ${quoted(JSON.stringify({ identityId: 'sample',
+			action: 'updated' }))} >"$stage/sample.json"`);
+		const send = 'hooksync send identity "$stage/sample.json" 2>&1';
+		const early = await shell.ask(send);
+		assert.equal(early.status, 1);
+		assert.match(early.output, /^404 in /m);
+		assert.match(early.output, /was hooksync-fcgi restarted/);
+		await restart();
+		assert.match(await shell.run(send), /^200 /);
+		await until(() => doneByNode.has('sample'), 'Node to run it');
+	});
+
 	it('the door: nginx hands the endpoint to hooksync-fcgi', async () => {
 		await route('hooksync');
 		await traffic();
-		await until(async () => (await shell.run('hooksync stats --json'))
-			.includes('"sync"'), 'the queue');
+		await until(() => lastByNode.data.rawPayload, 'a job of ours');
+		const { id, data, opts } = lastByNode;
+		assert.match(id, /^identity-msg_/);
+		assert.deepEqual(data, { identityId: data.identityId,
+			action: 'updated', rawPayload: { identityId: data.identityId,
+				action: 'updated' } });
+		assert.deepEqual(opts.backoff, { type: 'exponential', delay: 2000 });
+		assert.equal(opts.attempts, 3);
+		// Node's worker keeps as many of our jobs as of its own
+		const { completed } = await nodeQueue.getJobCounts('completed');
+		assert.ok(completed <= KEPT_BY_NODE, `${completed} are kept`);
 	});
 
 	it('the door, back and forth', async () => {
@@ -177,15 +229,48 @@ describe('moving from Node to hooksync, and back', () => {
 	});
 
 	it('the work: a queue of its own, and our worker on it', async () => {
+		await shell.run('{ cat "$stage/routes.conf" && echo '
+			+ quoted('worker = { queues = [ "sync-identity" ]; };')
+			+ '; } >"$stage/conf.d/routes.conf"');
 		await ownQueue(true);
-		await shell.run('stage_worker');
+		assert.match(
+			await shell.run(`hooksync try ${JOB} "$stage/sample.json"`),
+			/"name":"Ada"/);
+		assert.ok(!(await doneByUs()).has('sample'));
+		await shell.run('hooksync check && stage_worker');
+		await restart();
 		await traffic();
 		await until(async () => (await doneByUs()).size > 0,
 			'something synced by our worker', 30000);
 	});
 
+	it('Node sees our worker by name', async () => {
+		const own = new Queue('sync-identity', { connection });
+		const [job] = await own.getCompleted(0, 0);
+		const workers = await own.getWorkers();
+		await own.close();
+		assert.match(job.processedBy, /^hooksync-/);
+		assert.equal(workers.length, 1);
+		assert.ok(workers[0].rawname.endsWith(`:w:${job.processedBy}`),
+			workers[0].rawname);
+		assert.deepEqual(job.returnvalue.outcome, 'pushed');
+	});
+
+	it('the other way round: the controller adds to our queue', async () => {
+		target = openQueue('sync-identity');
+		await route('node');
+		const before = answered.size;
+		await traffic();
+		await until(async () => [...await doneByUs()].some((id) =>
+			Number(id.slice(1)) > before + 20), 'our worker to run them');
+		await route('hooksync');
+	});
+
 	it('the work, back: new jobs go to Node again', async () => {
 		await ownQueue(false);
+		assert.match(await shell.run('hooksync check 2>&1'),
+			/"sync" is not among worker.queues/);
+		await restart();
 		const before = doneByNode.size;
 		await traffic();
 		await until(() => doneByNode.size > before + 20,
@@ -194,6 +279,7 @@ describe('moving from Node to hooksync, and back', () => {
 
 	it('the work, for good, and Node ends', async () => {
 		await ownQueue(true);
+		await restart();
 		await traffic();
 		clearInterval(timer);
 		await until(() => under_way.size === 0, 'the last answers');
