@@ -56,7 +56,13 @@ local function take_count_for_limiter(q, t, key)
 	end
 end
 
--- The job's hash, or nil for an id that names no job.
+-- A job that is too large must fail once with a reason, and not cost its takers
+-- the connection, one after the other. Nothing stands in for its values.
+local function take_no_value()
+	return nil
+end
+
+-- What reply_read says of the job, or nil for an id that names no job.
 local function take_job(q, t, id)
 	local key = job_key(q, id)
 	if job_is_none(key) then
@@ -73,13 +79,7 @@ local function take_job(q, t, id)
 		redis.call('HSET', key, 'processedOn', t.now, 'pb', t.worker)
 	end
 	job_count(key, 'ats')
-	return redis.call('HGETALL', key)
-end
-
--- A job that is too large must fail once with a reason, and not cost its takers
--- the connection, one after the other. Nothing stands in for its values.
-local function take_no_value()
-	return nil
+	return reply_read(key, take_no_value)
 end
 
 -- One sleeper more wakes while there is something to take; the last job wakes
@@ -123,10 +123,8 @@ local function take_some(q, t, result)
 		if not id then
 			break
 		end
-		local hash = take_job(q, t, id)
+		local hash, size, n_left_out = take_job(q, t, id)
 		if hash then
-			local size, n_left_out
-			hash, size, n_left_out = reply_fit(hash, take_no_value)
 			n_taken = n_taken + 1
 			n_bytes = n_bytes + size
 			result[#result + 1] = id
