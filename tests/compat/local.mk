@@ -14,7 +14,8 @@ tests_lib_cron_at_LDADD = libhooksync.a $(HS_LIBS)
 compat_tests = %D%/add.test.mjs %D%/admin.test.mjs %D%/board.test.mjs \
 	%D%/chaos.test.mjs %D%/cron.test.mjs %D%/doctor.test.mjs \
 	%D%/matrix.test.mjs %D%/moving.test.mjs %D%/operations.test.mjs \
-	%D%/programs.test.mjs %D%/random.test.mjs %D%/retold.test.mjs \
+	%D%/poison.test.mjs %D%/programs.test.mjs %D%/random.test.mjs \
+	%D%/retold.test.mjs \
 	%D%/schedule.test.mjs %D%/ticks.test.mjs %D%/together.test.mjs \
 	%D%/version5.test.mjs %D%/work.test.mjs
 compat_files = $(compat_tests) %D%/package.json %D%/package-lock.json \
