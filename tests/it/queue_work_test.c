@@ -322,7 +322,8 @@ a_job_too_large_is_taken_without_what_is_large(void **state)
 	add(item("a"));
 	add(item("b"));
 	REDIS("EVAL",
-	      "redis.call('HSET', KEYS[1], 'data', string.rep('x', 65 * 2^20))",
+	      "redis.call('HSET', KEYS[1], 'data', string.rep("
+	      "string.rep('x', 2^16), 65 * 2^4))",
 	      "1", "bull:sync:a");
 	assert_int_equal(take(2), 2);
 	assert_string_equal(got.jobs[0]->id, "a");
