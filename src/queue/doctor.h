@@ -110,6 +110,7 @@ bool doctor_is_asleep(const struct doctor_vitals *before,
 		      const struct doctor_vitals *after);
 
 #define DOCTOR_BATCH 2000
+#define DOCTOR_VISITS 50000 /* members of lists for one script: ms */
 
 enum doctor_repaired {
 	DOCTOR_REFUSED = -1,

@@ -34,7 +34,7 @@ libhooksync_a_SOURCES += \
 	%D%/code.c %D%/code.h \
 	%D%/control.c %D%/control.h \
 	%D%/diagnosis.c %D%/diagnosis.h \
-	%D%/doctor.c %D%/doctor.h \
+	%D%/doctor.c %D%/doctor.h %D%/doctor_repair.c \
 	%D%/events.c %D%/events.h \
 	%D%/finish.c %D%/finish.h \
 	%D%/idset.c %D%/idset.h \
