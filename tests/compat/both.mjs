@@ -17,7 +17,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { inspect } from 'node:util';
-import { rules } from './differences.mjs';
+import { rules, wakesMore } from './differences.mjs';
 import { differences, Keyspace, narrowed } from './keyspace.mjs';
 import { Peer, PREFIX, Server, until } from './stage.mjs';
 
@@ -41,20 +41,34 @@ export function described(redis, queue = QUEUE) {
 // How often each allowed difference was met by this process.
 export const used = Object.fromEntries(rules.map(({ name }) => [name, 0]));
 
+// What differs beside a marker of ours that was explained and may stay.
+function withWaker(difference) {
+	const { left, right } = difference;
+	return { ...difference, left: { ...right, ...left,
+		content: { ...left?.content, 0: '0' } } };
+}
+
 // A difference that was explained may stay; any other needs its own reason.
 function explained(difference, stage) {
 	const { key } = difference;
 	const text = JSON.stringify(narrowed(difference));
-	if (stage.standing?.get(key) === text) {
+	const wakes = stage.woken?.has(key) && wakesMore(difference);
+	const rest = wakes ? withWaker(difference) : difference;
+	if (wakes)
+		stage.wakes.add(key);
+	if (stage.standing?.get(key) === text
+		|| inspect(rest.left) === inspect(rest.right)) {
 		stage.stands.set(key, text);
 		return true;
 	}
 	const rule = rules.find((each) => (each.level ?? LEVEL) === LEVEL &&
-		each.explains(difference, stage));
+		each.explains(rest, stage));
 	if (!rule)
 		return false;
 	used[rule.name]++;
 	stage.stands.set(key, text);
+	if (rule.wakes)
+		stage.wakes.add(key);
 	stage.hasParted ||= rule.parts ?? false;
 	return true;
 }
@@ -110,9 +124,11 @@ export class Both {
 	async compare(what) {
 		await Promise.all([this.node.read(), this.ours.read()]);
 		this.stands = new Map();
+		this.wakes = new Set();
 		const found = differences(this.node, this.ours)
 			.filter((each) => !explained(each, this));
 		this.standing = this.stands;
+		this.woken = this.wakes;
 		if (found.length === 0)
 			return;
 		const show = (value) => inspect(value, { depth: 9, breakLength: 100 });

@@ -3,12 +3,13 @@
 // says whether that, and nothing else, is the difference it is about. What no
 // rule explains fails the test (both.mjs); how often each was needed is counted.
 // Where `parts` is set the two queues are different from there on: a random
-// story is over then. With `level` a rule is for that one only.
+// story is over then. With `level` a rule is for that one only. After one that
+// `wakes`, the marker it is about may stay until somebody takes it.
 
 const base = (key) => key.slice(0, key.lastIndexOf(':'));
 
 // We have the marker of a job that may be taken, BullMQ has not.
-const wakesMore = (key, left, right) => key.endsWith(':marker') &&
+export const wakesMore = ({ key, left, right }) => key.endsWith(':marker') &&
 	!('0' in (left?.content ?? {})) && right?.content['0'] === '0';
 
 export const rules = [
@@ -55,8 +56,9 @@ export const rules = [
 			'back: the marker that its take wrote may have done so, or ' +
 			'the job waits for the next poll. Our takes write it only ' +
 			'where something is left, so we wake for such a job.',
-		explains({ key, left, right }, { telling }) {
-			return telling?.op === 'giveBack' && wakesMore(key, left, right);
+		wakes: true,
+		explains(difference, { telling }) {
+			return telling?.op === 'giveBack' && wakesMore(difference);
 		},
 	},
 	{
@@ -64,9 +66,9 @@ export const rules = [
 		reason: 'BullMQ 5 wakes nobody when it resumes a queue that was not ' +
 			'paused; we do, as BullMQ 6 does.',
 		level: 5,
-		explains({ key, left, right }, { telling }) {
-			return telling?.op === 'resume' &&
-				wakesMore(key, left, right);
+		wakes: true,
+		explains(difference, { telling }) {
+			return telling?.op === 'resume' && wakesMore(difference);
 		},
 	},
 	{

@@ -120,6 +120,7 @@ export class Walk extends Both {
 		this.clock = START;
 		this.hasParted = false;
 		this.standing = undefined;
+		this.woken = undefined;
 		this.telling = undefined;
 		this.node.forget();
 		this.ours.forget();
