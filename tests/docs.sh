@@ -54,17 +54,41 @@ done
 [ -n "$verbs" ] && [ ! -s "$folder/said" ]
 result $? 'hooksync(1) knows every verb and option'
 
-# What stands between ```conf and ``` in the README, with secrets made up.
-# shellcheck disable=SC2016 # no expansions
-sed -n '/^```conf$/,/^```$/p' "$top_srcdir/README.md" | sed '/^```/d' \
-	>"$folder/hooksync.conf"
-HOOKSYNC_SECRET_CRM_TOKEN=x \
-	HOOKSYNC_SECRET_ERP_LOGIN=a:b \
-	HOOKSYNC_SECRET_CRM_WEBHOOK=whsec_aG9va3N5bmMncyB0ZXN0cyBzaWduIHdpdGggdGhpcyE= \
-	"$hooksync" -c "$folder/hooksync.conf" check >"$folder/said" 2>&1
+# What stands between the Nth ```conf and ``` of a page.
+block() # PAGE N
+{
+	# shellcheck disable=SC2016 # no expansions
+	awk -v wanted="$2" '/^```conf$/ { n++; is_in = 1; next }
+		/^```/ { is_in = 0 }
+		is_in && n == wanted' "$top_srcdir/$1"
+}
+
+check_conf() # with secrets made up
+{
+	HOOKSYNC_SECRET_CRM_TOKEN=x \
+		HOOKSYNC_SECRET_ERP_LOGIN=a:b \
+		HOOKSYNC_SECRET_CRM_WEBHOOK=whsec_aG9va3N5bmMncyB0ZXN0cyBzaWduIHdpdGggdGhpcyE= \
+		"$hooksync" -c "$folder/hooksync.conf" check >"$folder/said" 2>&1
+}
+
+block README.md 1 >"$folder/hooksync.conf"
+check_conf
 result $? "the README's configuration is good"
 grep -q 'good: 2 endpoints, 2 routes, 2 services' "$folder/said"
 result $? 'and what the README says of it, too'
+
+# The move from BullMQ: the door; then what is merged over it, the work.
+block doc/moving-from-bullmq.md 1 >"$folder/hooksync.conf"
+check_conf
+result $? 'the door is well configured'
+grep -q 'good: 1 endpoint, 0 routes, 0 services, 1 warning' "$folder/said"
+result $? 'and warned of, as the page says'
+mkdir "$folder/conf.d"
+block doc/moving-from-bullmq.md 2 >"$folder/conf.d/work.conf"
+check_conf
+result $? 'so is the work'
+grep -q 'good: 1 endpoint, 1 route, 2 services$' "$folder/said"
+result $? 'without a warning'
 
 echo "1..$n"
 exit $failed
