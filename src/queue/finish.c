@@ -18,7 +18,8 @@
 #define N_FIELDS 12 /* arguments for each job, as in lua/finish.lua */
 #define N_OWN 4 /* now, token, metrics points, if done; then those of a take */
 #define DELAY_MAX_MS (INT64_C(366) * 24 * 3600 * 1000)
-#define STACKTRACE_MAX (1024 * 1024) /* beyond it only the newest entry stays */
+/* beyond it only the newest entry stays; those of a batch fit one command */
+#define STACKTRACE_MAX (BOUNDS_OUTPUT_BYTES / BOUNDS_TAKE_BATCH / 2)
 
 struct finish_call {
 	finish_fn fn;
