@@ -13,11 +13,10 @@
 
 #include <stdlib.h>
 
-#include <event2/event.h>
-
 #include "base/bounds.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "worker/bell.h"
 
 #define STORM_MS 10000
 
@@ -118,14 +117,11 @@ lease_new(struct event_base *base, struct roster *roster, struct settle *settle,
 {
 	struct lease *lease = xcalloc(1, sizeof(*lease));
 	const int64_t every_ms = lock_duration_ms / 4; /* BullMQ's own rhythm */
-	const struct timeval every = clock_timeval(every_ms);
 
 	lease->roster = roster;
 	lease->settle = settle;
 	lease->lock_duration_ms = lock_duration_ms;
-	lease->timer = event_new(base, -1, EV_PERSIST, on_timer, lease);
-	if (!lease->timer || event_add(lease->timer, &every))
-		log_fatal(71, "cannot set a timer");
+	lease->timer = bell_every(base, every_ms, on_timer, lease);
 	return lease;
 }
 

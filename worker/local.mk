@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libworker.a
 libworker_a_SOURCES = \
 	%D%/attempt.c %D%/attempt.h \
+	%D%/bell.c %D%/bell.h \
 	%D%/gate.c %D%/gate.h \
 	%D%/lease.c %D%/lease.h \
 	%D%/map.c %D%/map.h \

@@ -30,13 +30,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <event2/event.h>
-
 #include "base/bounds.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "queue/control.h"
 #include "queue/take.h"
+#include "worker/bell.h"
 #include "worker/lease.h"
 #include "worker/quote.h"
 #include "worker/settle.h"
@@ -79,15 +78,6 @@ struct pump {
 
 /* ---- timers ---- */
 
-static void
-arm(struct event *timer, int64_t ms)
-{
-	const struct timeval tv = clock_timeval(ms);
-
-	if (event_add(timer, &tv))
-		log_bug("cannot set a timer");
-}
-
 /* At the due time of the next delayed job; in between, now and then. */
 static void
 arm_due(struct pump *pump)
@@ -106,14 +96,14 @@ arm_due(struct pump *pump)
 	}
 	if (ms > TIMER_MAX_MS)
 		ms = TIMER_MAX_MS;
-	arm(pump->due_timer, ms);
+	bell_set(pump->due_timer, ms);
 }
 
 static void
 rest(struct pump *pump, int64_t ms)
 {
 	pump->is_resting = true;
-	arm(pump->due_timer, ms > 0 ? ms : 1);
+	bell_set(pump->due_timer, ms > 0 ? ms : 1);
 }
 
 static void
@@ -547,8 +537,6 @@ pump_new(const struct pump_settings *settings)
 {
 	struct pump *pump = xcalloc(1, sizeof(*pump));
 	const struct conf *conf = settings->conf;
-	const int64_t stalled_ms = conf->worker.stalled_interval_ms;
-	const struct timeval every = clock_timeval(stalled_ms);
 
 	pump->set = *settings;
 	pump->queue = queue_new(settings->conn, conf->queue.prefix,
@@ -562,12 +550,10 @@ pump_new(const struct pump_settings *settings)
 	pump->lease = lease_new(settings->base, &pump->roster, pump->settle,
 				conf->worker.lock_duration_ms);
 	pump->tick = tick_new(&pump->roster, on_ticked, pump);
-	pump->due_timer = event_new(settings->base, -1, 0, on_due, pump);
-	pump->stalled_timer = event_new(settings->base, -1, EV_PERSIST,
-					on_stalled_timer, pump);
-	if (!pump->due_timer || !pump->stalled_timer ||
-	    event_add(pump->stalled_timer, &every))
-		log_fatal(71, "cannot set a timer"); /* EX_OSERR */
+	pump->due_timer = bell_new(settings->base, on_due, pump);
+	pump->stalled_timer =
+		bell_every(settings->base, conf->worker.stalled_interval_ms,
+			   on_stalled_timer, pump);
 	pump->blocking = blocking_new(pump);
 	return pump;
 }

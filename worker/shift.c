@@ -21,13 +21,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "base/bounds.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "worker/bell.h"
 #include "worker/pump.h"
 #include "worker/stats.h"
 
@@ -51,8 +50,8 @@ struct shift {
 	struct roster_slots slots;
 	struct stats *stats;
 	struct event *on_term, *on_int, *on_hup;
-	struct event *watchdog;
-	struct event *nudge; /* wakes the loop for one more turn */
+	struct event *watchdog; /* NULL: nobody asks for it */
+	struct event *nudge;    /* wakes the loop for one more turn */
 	char token[40];
 	char name[WORKER_NAME_BYTES];
 	bool is_stopping;
@@ -61,15 +60,6 @@ struct shift {
 };
 
 /* ---- signals ---- */
-
-static void
-arm(struct event *timer, int64_t ms)
-{
-	const struct timeval tv = clock_timeval(ms);
-
-	if (event_add(timer, &tv))
-		log_bug("cannot set a timer");
-}
 
 static size_t
 n_held(const struct shift *shift)
@@ -91,7 +81,7 @@ on_stop_signal(evutil_socket_t number, short what, void *ctx)
 	if (shift->is_stopping) {
 		if (!shift->is_giving_back)
 			shift->stop_due_ms = clock_mono_ms();
-		arm(shift->nudge, 0);
+		bell_set(shift->nudge, 0);
 		return;
 	}
 	shift->is_stopping = true;
@@ -102,7 +92,7 @@ on_stop_signal(evutil_socket_t number, short what, void *ctx)
 	notify_stopping();
 	for (size_t i = 0; i < shift->n_pumps; i++)
 		pump_stop(shift->pumps[i]);
-	arm(shift->nudge, 0);
+	bell_set(shift->nudge, 0);
 }
 
 static void
@@ -193,7 +183,7 @@ is_over(struct shift *shift)
 			(void)pump_settle(shift->pumps[i]);
 		}
 	}
-	arm(shift->nudge, NUDGE_MS);
+	bell_set(shift->nudge, NUDGE_MS);
 	return false;
 }
 
@@ -219,7 +209,7 @@ turn(struct shift *shift)
 	for (size_t i = 0; i < shift->n_pumps; i++)
 		if (!pump_settle(shift->pumps[i]) &&
 		    !event_pending(shift->nudge, EV_TIMEOUT, NULL))
-			arm(shift->nudge, NUDGE_MS);
+			bell_set(shift->nudge, NUDGE_MS);
 	take_turns(shift);
 	return !is_over(shift);
 }
@@ -407,13 +397,10 @@ begin(struct shift *shift)
 	shift->on_term = watch_signal(shift, SIGTERM, on_stop_signal);
 	shift->on_int = watch_signal(shift, SIGINT, on_stop_signal);
 	shift->on_hup = watch_signal(shift, SIGHUP, on_reload_signal);
-	shift->nudge = event_new(shift->base, -1, 0, on_nudge, NULL);
-	shift->watchdog =
-		event_new(shift->base, -1, EV_PERSIST, on_watchdog, NULL);
-	if (!shift->nudge || !shift->watchdog)
-		log_fatal(71, "cannot set a timer");
+	shift->nudge = bell_new(shift->base, on_nudge, NULL);
 	if (watchdog_ms > 0)
-		arm(shift->watchdog, watchdog_ms);
+		shift->watchdog =
+			bell_every(shift->base, watchdog_ms, on_watchdog, NULL);
 
 	shift->http = http_new(shift->base, shift->slots.n_all);
 	shift->map = map_new(shift->base, MAP_LIMIT_MS);
@@ -454,7 +441,8 @@ end(struct shift *shift)
 	event_free(shift->on_term);
 	event_free(shift->on_int);
 	event_free(shift->on_hup);
-	event_free(shift->watchdog);
+	if (shift->watchdog)
+		event_free(shift->watchdog);
 	event_free(shift->nudge);
 	event_base_free(shift->base);
 	log_notice("stopped");

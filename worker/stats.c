@@ -11,12 +11,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include <event2/event.h>
-
 #include "base/bounds.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "worker/bell.h"
 
 struct stats {
 	struct event *timer;
@@ -104,11 +103,8 @@ struct stats *
 stats_new(struct event_base *base, int64_t interval_ms)
 {
 	struct stats *stats = xcalloc(1, sizeof(*stats));
-	const struct timeval every = clock_timeval(interval_ms);
 
-	stats->timer = event_new(base, -1, EV_PERSIST, on_timer, stats);
-	if (!stats->timer || event_add(stats->timer, &every))
-		log_fatal(71, "cannot set a timer"); /* EX_OSERR */
+	stats->timer = bell_every(base, interval_ms, on_timer, stats);
 	return stats;
 }
 
