@@ -167,6 +167,60 @@ describe('ticks of job schedulers', { timeout: 120000 * SLOW }, () => {
 		await isOver('e');
 	});
 
+	// In how many states the job is that each scheduler has planned.
+	const planned = () => client.eval(`local n = {}
+		local all = redis.call('ZRANGE', KEYS[1] .. ':repeat', 0, -1,
+			'WITHSCORES')
+		for i = 1, #all, 2 do
+			local job = string.format('repeat:%s:%.0f', all[i],
+				all[i + 1])
+			local places = 0
+			for _, list in ipairs({ 'wait', 'active' }) do
+				for _, id in ipairs(redis.call('LRANGE',
+					KEYS[1] .. ':' .. list, 0, -1)) do
+					places = places + (id == job and 1 or 0)
+				end
+			end
+			if redis.call('ZSCORE', KEYS[1] .. ':delayed', job) then
+				places = places + 1
+			end
+			n[#n + 1] = places
+		end
+		return n`, 1, `bull:${queue.name}`);
+
+	it('goes on when our workers are killed and Node changes it', async () => {
+		await stage('ours', 'bullmq', 'ours');
+		const put = (id, more) => queue.upsertJobScheduler(id,
+			{ every: EVERY, ...more }, { name: 'job', data: { n: id } });
+		await put('still');
+		const end = Date.now() + 8000;
+		for (let i = 0; Date.now() < end; i++) {
+			if (i % 3 === 0)
+				workers[i % 2 * 2].process.kill(
+					i % 4 === 0 ? 'SIGTERM' : 'SIGKILL');
+			if (i % 7 === 6)
+				await queue.removeJobScheduler('often');
+			else
+				await put('often', { every: EVERY + i % 5 });
+			assert.ok((await planned()).every((n) => n === 1),
+				`each planned job is in one state, step ${i}`);
+			await new Promise((resolve) => setTimeout(resolve, 50));
+		}
+		const before = (await finished('still')).length;
+		await ticked('still', before + 3);
+		for (const id of ['still', 'often'])
+			await queue.removeJobScheduler(id);
+		await isOver('still');
+		const jobs = await finished('still');
+		jobs.forEach((job, i) => assert.equal(job.opts.repeat.count, i + 1));
+		const stream = await client.xrange(`bull:${queue.name}:events`,
+			'-', '+');
+		const ends = stream.filter(([, fields]) =>
+			fields[1] === 'completed' || fields[1] === 'failed')
+			.map(([, fields]) => fields[3]);
+		assert.equal(new Set(ends).size, ends.length);
+	});
+
 	it('a job that does not say when fails once, with the reason',
 		async () => {
 			const base = await stage();
