@@ -4,8 +4,8 @@
  *
  * What Node takes for a zone is one here: a name of the time zone database in
  * any case, "UTC" or "GMT", "local" (the machine's own), "UTC+2" or
- * "UTC-03:30". Nothing else is, whatever GLib would make of it: no path, no
- * POSIX rule, no bare offset.
+ * "UTC-03:30", "+02:00", "-0330" or "+02". Nothing else is, whatever GLib would
+ * make of it: no path, no POSIX rule, no "+2". A zone may be used by any thread.
  */
 #ifndef BASE_ZONE_H
 #define BASE_ZONE_H
