@@ -396,6 +396,49 @@ finish_extends_the_stacktrace(void **state)
 }
 
 static void
+on_batch_told(void *ctx, enum hs_err err, const char *text,
+	      const struct finish_result *results, size_t n,
+	      struct take_result *taken)
+{
+	(void)text;
+	(void)taken;
+	assert_int_equal(err, HS_OK);
+	assert_int_equal(n, BOUNDS_TAKE_BATCH);
+	assert_int_equal(results[0].code, CODE_DONE);
+	*(bool *)ctx = true;
+	got.is_done = true;
+}
+
+/* Each old stacktrace alone could be sent again, all together could not. */
+static void
+finish_sends_a_batch_of_long_stacktraces(void **state)
+{
+	const struct finish_options options = { .token = TOKEN, .now_ms = now };
+	struct finish_item items[BOUNDS_TAKE_BATCH];
+	bool is_told = false;
+
+	(void)state;
+	add(item("a"));
+	REDIS("EVAL",
+	      "local text = string.rep(string.rep('x', 4096), 255) .. "
+	      "string.rep('x', 4000) "
+	      "redis.call('HSET', KEYS[1], 'stacktrace', '[\"' .. text .. "
+	      "'\"]')",
+	      "1", "bull:sync:a");
+	take_one("a");
+	for (size_t i = 0; i < BOUNDS_TAKE_BATCH; i++) {
+		items[i] = failed("no");
+		items[i].job = got.jobs[0];
+		items[i].stack = span_text("new");
+	}
+	start_call();
+	end_call(finish_jobs(queue, &options, items, BOUNDS_TAKE_BATCH,
+			     on_batch_told, &is_told));
+	assert_true(is_told);
+	CHECK("[\"new\"]", "HGET", "bull:sync:a", "stacktrace");
+}
+
+static void
 finish_frees_deduplication(void **state)
 {
 	(void)state;
@@ -644,6 +687,7 @@ main(void)
 		STORY(finish_keeps_by_rule),
 		STORY(finish_removes_so_many_at_a_time),
 		STORY(finish_extends_the_stacktrace),
+		STORY(finish_sends_a_batch_of_long_stacktraces),
 		STORY(finish_frees_deduplication),
 		STORY(a_parent_waits_for_all),
 		STORY(a_parent_and_a_failed_child),
