@@ -500,13 +500,13 @@ say_workers(const struct speaker *speaker, const struct diagnosis_facts *facts)
 		say(speaker,
 		    warning("workers", "systemctl start hooksync-worker"),
 		    "no worker is connected, and there are jobs");
-	else if (facts->n_workers == 0 && vitals->version[0] == '\0' &&
-		 facts->report->n_jobs == 0)
+	else if (facts->n_workers == 0 && facts->report->n_jobs == 0 &&
+		 vitals->counter == 0)
 		say(speaker,
-		    info("unknown",
-			 "if one has, compare redis.url, queue.prefix and the "
-			 "name with what it says"),
-		    "no program has opened this queue yet");
+		    info("unused",
+			 "if your programs use it, compare redis.url, "
+			 "queue.prefix and the name with theirs"),
+		    "no worker is connected, and there never was a job");
 	else if (facts->n_workers == 0)
 		say(speaker, info("workers", ""), "no worker is connected");
 	if (late_ms > OVERDUE_MS && facts->n_workers != 0)
