@@ -190,6 +190,9 @@ describe('moving from Node to hooksync, and back', () => {
 		const { output, status } = await shell.ask('hooksync doctor');
 		assert.ok(status <= 1, output); // Redis writes nothing to disk
 		assert.match(output, /^0 errors/m);
+		const elsewhere = await shell.ask(
+			'hooksync -o queue.prefix=other doctor');
+		assert.match(elsewhere.output, /there never was a job; if your/);
 	});
 
 	it('the responder learns of the endpoint', async () => {
