@@ -1,9 +1,11 @@
 /*
  * map: one thread, two lists, one eventfd.
  *
- * The mutex guards the two lists and the stop flag, nothing else; work that is
- * on no list belongs to the map thread while it runs. A cancelled work is only
- * marked, by the loop for the loop: the thread never looks at the mark.
+ * The mutex guards the two lists, the stop flag and whether a work has left the
+ * first list; work that is on no list belongs to the map thread while it runs.
+ * A work that is cancelled before it runs goes at once: others wait behind it.
+ * One that runs is only marked, by the loop for the loop: the thread never looks
+ * at the mark.
  *
  * One thread, not a pool: maps are short, programs are compiled once each, and
  * libjq's state may not be entered twice.
@@ -49,6 +51,7 @@ struct map_work {
 	struct buf body;
 	struct buf why;
 	enum map_result result;
+	bool is_begun; /* guarded by the mutex */
 	/* the loop's alone */
 	map_fn fn;
 	void *ctx;
@@ -96,8 +99,9 @@ map_thread(void *arg)
 			pthread_cond_wait(&map->todo_cond, &map->lists_mutex);
 			continue;
 		}
-		pthread_mutex_unlock(&map->lists_mutex);
 		work = list_owner(node, struct map_work, node);
+		work->is_begun = true;
+		pthread_mutex_unlock(&map->lists_mutex);
 		work->result =
 			map_jq_run(work->program, buf_span(&work->input),
 				   map->limit_ms, &work->body, &work->why);
@@ -243,6 +247,19 @@ map_start(struct map *map, struct map_jq *program, struct buf *input, map_fn fn,
 void
 map_cancel(struct map_work *work)
 {
-	if (work)
+	struct map *map;
+	bool is_begun;
+
+	if (!work)
+		return;
+	map = work->map;
+	pthread_mutex_lock(&map->lists_mutex);
+	is_begun = work->is_begun;
+	if (!is_begun)
+		list_remove(&work->node);
+	pthread_mutex_unlock(&map->lists_mutex);
+	if (is_begun)
 		work->is_cancelled = true;
+	else
+		work_free(work);
 }

@@ -369,6 +369,36 @@ many_works_come_back_in_order(void **state)
 }
 
 static void
+cancelled_work_does_not_hold_up_others(void **state)
+{
+	enum { N = 40, SHORT_MS = 200 };
+	const int64_t begin_ms = clock_mono_ms();
+	struct heard heard = { .n_wanted = 2 };
+	struct map_jq *endless = NULL, *quick = NULL;
+	struct buf why;
+	struct map *map;
+
+	(void)state;
+	buf_init(&why, 100);
+	assert_int_equal(map_jq_new(ENDLESS, &endless, &why), HS_OK);
+	assert_int_equal(map_jq_new(".", &quick, &why), HS_OK);
+	heard.base = event_base_new();
+	map = map_new(heard.base, SHORT_MS);
+	start(map, endless, "{}", on_mapped, &heard);
+	for (int i = 0; i < N; i++)
+		map_cancel(start(map, endless, "{}", never, NULL));
+	start(map, quick, "1", on_mapped, &heard);
+	event_base_dispatch(heard.base);
+	assert_int_equal(heard.n, 2);
+	assert_true(clock_mono_ms() - begin_ms < N * SHORT_MS);
+	map_free(map);
+	event_base_free(heard.base);
+	map_jq_free(endless);
+	map_jq_free(quick);
+	buf_fini(&why);
+}
+
+static void
 leaving_halts_what_runs(void **state)
 {
 	const int64_t begin_ms = clock_mono_ms();
@@ -430,6 +460,7 @@ main(void)
 		cmocka_unit_test(an_endless_program_is_halted),
 		cmocka_unit_test(a_slow_program_does_not_stop_the_loop),
 		cmocka_unit_test(many_works_come_back_in_order),
+		cmocka_unit_test(cancelled_work_does_not_hold_up_others),
 		cmocka_unit_test(leaving_halts_what_runs),
 		cmocka_unit_test(the_input_is_what_the_manual_says),
 	};
