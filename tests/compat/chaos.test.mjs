@@ -143,6 +143,8 @@ for (const level of LEVELS) {
 		after(async () => {
 			for (const worker of workers ?? [])
 				await worker.stop();
+			assert.ok(!workers?.some((worker) => worker.isLate
+				&& worker.name === 'ours'), 'our workers end in time');
 			await queue?.close();
 			await flow?.close();
 			await peer?.stop();

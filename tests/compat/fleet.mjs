@@ -12,6 +12,7 @@ import { Redis } from 'ioredis';
 import { until } from './stage.mjs';
 
 const HERE = import.meta.dirname;
+const STOP_WITHIN = 20000; // ms after SIGTERM
 
 // Where jobs end up: PUT /log/N counts a run of job N. Those in `refuses`, as
 // often as it says, and one in `refuseEvery` are answered 503, so that jobs are
@@ -110,7 +111,8 @@ export class DurableRedis {
 
 // A process that is started again whenever it ends, until stop().
 class Kept {
-	constructor(start) {
+	constructor(name, start) {
+		this.name = name;
 		this.start = start;
 		this.isWanted = true;
 		this.n_starts = 0;
@@ -137,7 +139,14 @@ class Kept {
 		const ended = new Promise((resolve) =>
 			this.process.once('exit', resolve));
 		this.process.kill('SIGTERM');
+		const late = setTimeout(() => {
+			this.isLate = true;
+			this.kill();
+		}, STOP_WITHIN);
 		await ended;
+		clearTimeout(late);
+		if (this.isLate)
+			console.log(`# ${this.name} did not end by itself`);
 	}
 }
 
@@ -145,7 +154,7 @@ class Kept {
 export function nodeWorker({ bullmq, queue, redis, sink, options = {} }) {
 	const settings = { bullmq, queue, redis: redis.path, sink: sink.url,
 		options };
-	return new Kept(() => spawn(process.execPath,
+	return new Kept(bullmq, () => spawn(process.execPath,
 		[join(HERE, 'node_worker.mjs'), JSON.stringify(settings)],
 		{ stdio: ['ignore', 'ignore', 'inherit'] }));
 }
@@ -157,7 +166,7 @@ export function ourWorker({ queue, redis, sink, concurrency = 20,
 	writeFileSync(conf, `
 		redis = { url = "unix:${redis.path}"; connect_timeout = "2s"; };
 		queue = { name = "${queue}"; ${settings.queue ?? ''} };
-		worker = { concurrency = ${concurrency}; ${settings.worker ?? ''} };
+		worker = { concurrency = ${concurrency}; shutdown_grace = "5s"; ${settings.worker ?? ''} };
 		services = { sink = { url = "${sink.url}"; timeout = "10s";
 			concurrency = ${concurrency}; }; };
 		routes = { ${job} = { map = ".data";
@@ -165,7 +174,7 @@ export function ourWorker({ queue, redis, sink, concurrency = 20,
 		}; };
 		log = { level = "error"; };`);
 	const program = join(process.env.top_builddir ?? '.', 'hooksync-worker');
-	const worker = new Kept(() => spawn(program, ['-c', conf],
+	const worker = new Kept('ours', () => spawn(program, ['-c', conf],
 		{ stdio: ['ignore', 'ignore', 'inherit'] }));
 	worker.conf = conf;
 	return worker;
