@@ -18,6 +18,8 @@ read_removed(int64_t n)
 {
 	if (n == CODE_SCHEDULED)
 		return ACT_SCHEDULED;
+	if (n == 2)
+		return ACT_GONE;
 	return n == 1 ? ACT_DONE : ACT_BUSY;
 }
 

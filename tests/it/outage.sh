@@ -38,7 +38,9 @@ check 'the gate shuts' wait_for 10 log_has \
 	'gate shut service=erp next_probe=5s reason="several jobs'
 check 'a probe fails, the next comes later' wait_for 20 log_has \
 	'gate stays shut service=erp next_probe=10s'
-is 'only the probe has asked again' "$(n_pushes)" 41
+# five until it was an outage, at most all that had been taken by then; one probe
+asked=$(n_pushes)
+check 'only the probe has asked again' test "$asked" -ge 6 -a "$asked" -le 41
 is 'no job has failed' "$(n_jobs failed)" 0
 # four, until the fifth made it an outage
 is 'hardly an attempt was burnt' "$(attempts_burnt)" 4

@@ -340,12 +340,19 @@ op_settings(struct peer_call *call)
 
 /* ---- removing ---- */
 
+/* BullMQ does not tell apart what was removed and what never was. */
+static void
+on_removed(void *ctx, enum hs_err err, const char *why, int64_t n)
+{
+	peer_on_number(ctx, err, why, n == 2 ? 1 : n);
+}
+
 static enum hs_err
 op_remove(struct peer_call *call)
 {
 	return sweep_remove(call->queue, peer_text(call->request, "id"),
-			    peer_is_true(call->request, "children"),
-			    peer_on_number, call);
+			    peer_is_true(call->request, "children"), on_removed,
+			    call);
 }
 
 static enum hs_err
