@@ -463,7 +463,7 @@ sweeps_pass_what_is_broken(void **state)
 	assert_int_equal(remove_job("broken", true), 1);
 	assert_int_equal(remove_job("cousin", true), 1);
 	CHECK("0", "EXISTS", KEY("wait"), KEY("cousin"));
-	assert_int_equal(remove_job("child", true), 1);
+	assert_int_equal(remove_job("child", true), 2);
 	assert_int_equal(remove_job("odd", true), 1);
 	CHECK("0", "EXISTS", KEY("child"), KEY("odd"));
 
