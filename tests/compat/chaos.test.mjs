@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { DurableRedis, nodeWorker, ourWorker, Sink } from './fleet.mjs';
+import { numbers } from './numbers.mjs';
 import { Peer, until } from './stage.mjs';
 
 const JOBS = Number(process.env.JOBS ?? 1500);
@@ -35,15 +36,6 @@ const MOVES = {
 	stalled: { from: ['waiting'], to: 'waiting' },
 	'retries-exhausted': { from: ['failed'], to: 'failed' },
 };
-
-// Repeatable numbers in [0, 1).
-function numbers(seed) {
-	let x = seed >>> 0 || 1;
-	return () => {
-		x = (Math.imul(x, 1664525) + 1013904223) >>> 0;
-		return x / 2 ** 32;
-	};
-}
 
 // What a batch of jobs is like: plain, delayed, prioritized, with retries.
 function item(i, random) {

@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process';
 import { before, describe, it } from 'node:test';
 import { getNextMillis } from 'bullmq';
 import { IANAZone } from 'luxon';
+import { numbers } from './numbers.mjs';
 
 const SEED = Number(process.env.SEED ?? 1);
 const PATTERNS = Number(process.env.PATTERNS ?? 2500);
@@ -27,19 +28,6 @@ const NO_ZONES = ['Europe', 'Europe/', '/Europe/Berlin', 'Europe//Berlin',
 	'Factory', 'posix/UTC', 'right/UTC', 'UTC+', 'UTC+2:5', 'GMT+2', 'Z',
 	'CET-1CEST,M3.5.0,M10.5.0/3', 'tzdata.zi', 'zone.tab', 'Nowhere',
 	'Europe/Berlin ', ' UTC', '+2', '+2:00', '+24:00', 'UTC+123'];
-
-// Repeatable numbers in [0, 1): a 32-bit xorshift.
-function numbers(seed) {
-	let x = (seed * 2654435761) >>> 0 || 1;
-	return () => {
-		x ^= x << 13;
-		x >>>= 0;
-		x ^= x >>> 17;
-		x ^= x << 5;
-		x >>>= 0;
-		return x / 2 ** 32;
-	};
-}
 
 // Our side: one line there, one line back, in order.
 class Ours {

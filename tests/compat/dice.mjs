@@ -2,23 +2,11 @@
 // seed throws the same story.
 
 import { LEVEL } from './both.mjs';
+import { numbers } from './numbers.mjs';
 import { base } from './steps.mjs';
 import { QUEUES } from './walk.mjs';
 
 const HOUR = 3600000;
-
-// Repeatable numbers in [0, 1): a 32-bit xorshift.
-function numbers(seed) {
-	let x = (seed * 2654435761) >>> 0 || 1;
-	return () => {
-		x ^= x << 13;
-		x >>>= 0;
-		x ^= x >>> 17;
-		x ^= x << 5;
-		x >>>= 0;
-		return x / 2 ** 32;
-	};
-}
 
 // How often each is tried; what the moment does not allow is thrown again.
 const WEIGHTS = {

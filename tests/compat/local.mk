@@ -20,7 +20,8 @@ compat_tests = %D%/add.test.mjs %D%/admin.test.mjs %D%/board.test.mjs \
 	%D%/version5.test.mjs %D%/work.test.mjs
 compat_files = $(compat_tests) %D%/package.json %D%/package-lock.json \
 	%D%/both.mjs %D%/dice.mjs %D%/differences.mjs %D%/fleet.mjs \
-	%D%/keyspace.mjs %D%/long.mjs %D%/node_worker.mjs %D%/random.mjs \
+	%D%/keyspace.mjs %D%/long.mjs %D%/node_worker.mjs \
+	%D%/numbers.mjs %D%/random.mjs \
 	%D%/raw.mjs %D%/shell.mjs %D%/shrink.mjs %D%/stage.mjs \
 	%D%/steps.mjs %D%/walk.mjs
 EXTRA_DIST += $(compat_files)

@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { QUEUE, START, stories, TOKEN } from './both.mjs';
+import { numbers } from './numbers.mjs';
 import { PREFIX } from './stage.mjs';
 
 const SEED = Number(process.env.SEED ?? 1);
@@ -308,19 +309,6 @@ stories('job schedulers', (story) => {
 	for (let seed = SEED; seed < SEED + WALKS; seed++)
 		story(`a walk (SEED=${seed})`, (s) => walk(s, seed));
 });
-
-// Repeatable numbers in [0, 1): a 32-bit xorshift.
-function numbers(seed) {
-	let x = (seed * 2654435761) >>> 0 || 1;
-	return () => {
-		x ^= x << 13;
-		x >>>= 0;
-		x ^= x >>> 17;
-		x ^= x << 5;
-		x >>>= 0;
-		return x / 2 ** 32;
-	};
-}
 
 async function walk(s, seed) {
 	const random = numbers(seed);
