@@ -17,9 +17,9 @@
 
 #define SWEEP_MAX 1000 /* jobs a call removes: some 15 ms of Redis (measured) */
 
-/* n: 1 gone, 2 there was none (BullMQ's answer is 1 then, too), 0 it or one of its children is being
- * worked on, CODE_SCHEDULED. A child elsewhere goes as well where with_children
- * says so; a parent anywhere waits for it no longer.
+/* n: 1 gone, 2 there was none (BullMQ's answer is 1 then, too), 0 it or one of
+ * its children is being worked on, CODE_SCHEDULED. A child elsewhere goes as
+ * well where with_children says so; a parent anywhere waits for it no longer.
  * A family of more than SWEEP_FAMILY_MAX jobs is refused: HS_PROTOCOL. */
 #define SWEEP_FAMILY_MAX 10000 /* jobs; and 1000 deep */
 enum hs_err sweep_remove(struct queue *queue, struct span id,
