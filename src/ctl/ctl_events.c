@@ -21,6 +21,7 @@
 #include "ctl/ctl.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
+#include "ctl/visit.h"
 #include "ctl/view.h"
 
 enum {
@@ -285,5 +286,5 @@ ctl_events(const struct cmd_line *line)
 			     "all there is");
 		return CTL_USAGE;
 	}
-	return session_visit(line, CTL_QUEUES_ALL, events_visit);
+	return visit_queues(line, CTL_QUEUES_ALL, events_visit);
 }

@@ -15,6 +15,7 @@
 #include "ctl/ctl.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
+#include "ctl/visit.h"
 #include "ctl/view.h"
 
 static void
@@ -170,5 +171,5 @@ job_run(struct session *session, const char **queues,
 int
 ctl_job(const struct cmd_line *line)
 {
-	return session_visit(line, CTL_QUEUES_ALL, job_run);
+	return visit_queues(line, CTL_QUEUES_ALL, job_run);
 }

@@ -18,6 +18,7 @@
 #include "ctl/grid.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
+#include "ctl/visit.h"
 #include "ctl/view.h"
 #include "ctl/walk.h"
 
@@ -247,5 +248,5 @@ ctl_jobs(const struct cmd_line *line)
 			     "failed\", or a filter such as --name");
 		return CTL_USAGE;
 	}
-	return session_visit(line, CTL_QUEUES_ALL, jobs_visit);
+	return visit_queues(line, CTL_QUEUES_ALL, jobs_visit);
 }

@@ -13,6 +13,7 @@
 #include "ctl/ctl.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
+#include "ctl/visit.h"
 
 enum { PAGE = 500 };
 
@@ -121,5 +122,5 @@ logs_visit(struct session *session, const char **queues,
 int
 ctl_logs(const struct cmd_line *line)
 {
-	return session_visit(line, CTL_QUEUES_ALL, logs_visit);
+	return visit_queues(line, CTL_QUEUES_ALL, logs_visit);
 }

@@ -11,6 +11,7 @@
 #include "ctl/ctl.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
+#include "ctl/visit.h"
 
 struct turn { /* of one queue's switch */
 	const char *name;
@@ -110,11 +111,11 @@ resume_visit(struct session *session, const char **queues,
 int
 ctl_pause(const struct cmd_line *line)
 {
-	return session_visit(line, CTL_QUEUES_WORKER, pause_visit);
+	return visit_queues(line, CTL_QUEUES_WORKER, pause_visit);
 }
 
 int
 ctl_resume(const struct cmd_line *line)
 {
-	return session_visit(line, CTL_QUEUES_WORKER, resume_visit);
+	return visit_queues(line, CTL_QUEUES_WORKER, resume_visit);
 }

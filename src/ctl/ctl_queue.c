@@ -16,6 +16,7 @@
 #include "ctl/grid.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
+#include "ctl/visit.h"
 #include "ctl/view.h"
 
 struct stats {
@@ -335,5 +336,5 @@ stats_run(struct session *session, const char **queues,
 int
 ctl_stats(const struct cmd_line *line)
 {
-	return session_visit(line, CTL_QUEUES_ALL, stats_run);
+	return visit_queues(line, CTL_QUEUES_ALL, stats_run);
 }

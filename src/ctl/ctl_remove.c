@@ -6,6 +6,7 @@
 #include "ctl/preview.h"
 #include "ctl/removal.h"
 #include "ctl/session.h"
+#include "ctl/visit.h"
 
 static int
 remove_found(struct session *session, const char **queues,
@@ -50,5 +51,5 @@ ctl_remove(const struct cmd_line *line)
 		ctl_complain("%s", why);
 		return CTL_USAGE;
 	}
-	return session_visit(line, CTL_QUEUES_ALL, remove_visit);
+	return visit_queues(line, CTL_QUEUES_ALL, remove_visit);
 }

@@ -19,6 +19,7 @@
 #include "ctl/act.h"
 #include "ctl/ctl.h"
 #include "ctl/session.h"
+#include "ctl/visit.h"
 
 /* 2^21 - 1: BullMQ's own ceiling */
 
@@ -104,7 +105,7 @@ ctl_retry(const struct cmd_line *line)
 	if (!is_usable(line, JOB_FAILED))
 		return CTL_USAGE;
 	/* All of the worker's; what only Node works on is named or left. */
-	return session_visit(
+	return visit_queues(
 		line, line->n_args > 0 ? CTL_QUEUES_ALL : CTL_QUEUES_WORKER,
 		retry_visit);
 }
@@ -150,7 +151,7 @@ ctl_promote(const struct cmd_line *line)
 {
 	if (!is_usable(line, JOB_DELAYED))
 		return CTL_USAGE;
-	return session_visit(
+	return visit_queues(
 		line, line->n_args > 0 ? CTL_QUEUES_ALL : CTL_QUEUES_WORKER,
 		promote_visit);
 }
@@ -197,7 +198,7 @@ ctl_delay(const struct cmd_line *line)
 			     line->args[1]);
 		return CTL_USAGE;
 	}
-	return session_visit(line, CTL_QUEUES_ALL, delay_visit);
+	return visit_queues(line, CTL_QUEUES_ALL, delay_visit);
 }
 
 static enum hs_err
@@ -239,5 +240,5 @@ ctl_priority(const struct cmd_line *line)
 			     line->args[1], JOB_PRIORITY_MAX);
 		return CTL_USAGE;
 	}
-	return session_visit(line, CTL_QUEUES_ALL, priority_visit);
+	return visit_queues(line, CTL_QUEUES_ALL, priority_visit);
 }

@@ -15,6 +15,7 @@
 #include "ctl/grid.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
+#include "ctl/visit.h"
 #include "ctl/view.h"
 
 enum { PAGE = 100 };
@@ -188,7 +189,7 @@ schedulers_visit(struct session *session, const char **queues,
 int
 ctl_schedulers(const struct cmd_line *line)
 {
-	return session_visit(line, CTL_QUEUES_ALL, schedulers_visit);
+	return visit_queues(line, CTL_QUEUES_ALL, schedulers_visit);
 }
 
 /* ---- unschedule ---- */
@@ -258,5 +259,5 @@ unschedule_visit(struct session *session, const char **queues,
 int
 ctl_unschedule(const struct cmd_line *line)
 {
-	return session_visit(line, CTL_QUEUES_ALL, unschedule_visit);
+	return visit_queues(line, CTL_QUEUES_ALL, unschedule_visit);
 }

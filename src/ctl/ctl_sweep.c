@@ -16,6 +16,7 @@
 #include "ctl/removal.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
+#include "ctl/visit.h"
 
 enum { STEP = SWEEP_MAX };
 
@@ -161,7 +162,7 @@ ctl_clean(const struct cmd_line *line)
 			     "delayed, active, completed, failed, paused");
 		return CTL_USAGE;
 	}
-	return session_visit(line, CTL_QUEUES_ALL, clean_visit);
+	return visit_queues(line, CTL_QUEUES_ALL, clean_visit);
 }
 
 /* ---- drain ---- */
@@ -234,7 +235,7 @@ drain_visit(struct session *session, const char **queues,
 int
 ctl_drain(const struct cmd_line *line)
 {
-	return session_visit(line, CTL_QUEUES_ALL, drain_visit);
+	return visit_queues(line, CTL_QUEUES_ALL, drain_visit);
 }
 
 /* ---- obliterate ---- */
@@ -379,5 +380,5 @@ ctl_obliterate(const struct cmd_line *line)
 		ctl_complain("obliterate wants the queue's name: --queue NAME");
 		return CTL_USAGE;
 	}
-	return session_visit(line, CTL_QUEUES_ALL, obliterate_visit);
+	return visit_queues(line, CTL_QUEUES_ALL, obliterate_visit);
 }

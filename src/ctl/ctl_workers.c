@@ -16,6 +16,7 @@
 #include "ctl/grid.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
+#include "ctl/visit.h"
 #include "ctl/view.h"
 #include "ctl/walk.h"
 
@@ -199,5 +200,5 @@ workers_visit(struct session *session, const char **queues,
 int
 ctl_workers(const struct cmd_line *line)
 {
-	return session_visit(line, CTL_QUEUES_ALL, workers_visit);
+	return visit_queues(line, CTL_QUEUES_ALL, workers_visit);
 }

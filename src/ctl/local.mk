@@ -33,6 +33,7 @@ src_ctl_libctl_a_SOURCES = \
 	%D%/sibling.c %D%/sibling.h \
 	%D%/verbs.c \
 	%D%/view.c %D%/view.h \
+	%D%/visit.c %D%/visit.h \
 	%D%/walk.c %D%/walk.h
 
 bin_PROGRAMS += hooksync

@@ -21,7 +21,6 @@
 #include "base/log.h"
 #include "redis/rconn.h"
 #include "redis/topo.h"
-#include "ctl/ask.h"
 #include "ctl/ctl.h"
 
 enum { TRIES = 3 };
@@ -278,56 +277,4 @@ const char *
 session_address(const struct session *session)
 {
 	return topo_text(session->topo);
-}
-
-/* What we know of keys is not true in the queues of BullMQ Pro. */
-static int
-check_owners(struct session *session, const char **queues)
-{
-	if (session->conf->worker.force_pro)
-		return CTL_OK;
-	for (size_t i = 0; queues[i]; i++) {
-		struct control_settings settings;
-		int code = ask_settings(
-			session, session_queue(session, queues[i]), &settings);
-		if (code != CTL_OK)
-			return code;
-		if (!settings.is_pro)
-			continue;
-		ctl_complain("queue %s was made by BullMQ Pro, whose keys are "
-			     "its own; it is left alone unless "
-			     "worker.force_pro says otherwise",
-			     queues[i]);
-		return CTL_CONFIG;
-	}
-	return CTL_OK;
-}
-
-int
-session_visit(const struct cmd_line *line, enum ctl_which which, session_fn run)
-{
-	struct conf *conf = NULL;
-	struct session *session = NULL;
-	const char **queues = NULL;
-	int code = ctl_load(line, CONF_ROLE_COMMAND, &conf);
-
-	if (code != CTL_OK)
-		goto out;
-	queues = ctl_queues(line, conf, which);
-	code = CTL_USAGE;
-	if (!queues)
-		goto out;
-	code = CTL_UNAVAILABLE;
-	session = session_open(conf);
-	if (!session)
-		goto out;
-	code = line->verb->options & CMD_WRITES ? check_owners(session, queues)
-						: CTL_OK;
-	if (code == CTL_OK)
-		code = run(session, queues, line);
-out:
-	session_close(session);
-	free(queues);
-	conf_unref(conf);
-	return code;
 }

@@ -49,12 +49,4 @@ void session_turn(struct session *session, int64_t at_most_ms);
 /* Where Redis is, for people. */
 const char *session_address(const struct session *session);
 
-/* A verb's whole visit: the configuration, the queues it works on
- * (NULL-terminated names), the connection; then `run`, whose exit code it
- * returns, as it does that of what went wrong before. */
-typedef int (*session_fn)(struct session *session, const char **queues,
-			  const struct cmd_line *line);
-int session_visit(const struct cmd_line *line, enum ctl_which which,
-		  session_fn run);
-
 #endif
