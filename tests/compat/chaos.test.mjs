@@ -102,7 +102,8 @@ for (const level of LEVELS) {
 	describe(`a mixed fleet under kill -9, level ${level}`, () => {
 		const bullmq = level === '5' ? 'bullmq5' : 'bullmq';
 		const random = numbers(SEED);
-		let redis, client, sink, workers, peer, queue, flow;
+		let redis, client, sink, peer, queue, flow;
+		const workers = [];
 		const expected = new Set();
 		const parents = new Set();
 		let n_kills = 0;
@@ -128,14 +129,16 @@ for (const level of LEVELS) {
 				options: { concurrency: 20, lockDuration: 1000,
 					stalledInterval: 700,
 					maxStalledCount: MAX_STALLED } };
-			workers = [ourWorker(ours), ourWorker(ours),
-				nodeWorker(node), nodeWorker(node)];
+			for (const hire of [ourWorker, ourWorker])
+				workers.push(hire(ours));
+			for (const hire of [nodeWorker, nodeWorker])
+				workers.push(hire(node));
 			peer = new Peer(redis, QUEUE);
 		});
 		after(async () => {
-			for (const worker of workers ?? [])
+			for (const worker of workers)
 				await worker.stop();
-			assert.ok(!workers?.some((worker) => worker.isLate
+			assert.ok(!workers.some((worker) => worker.isLate
 				&& worker.name === 'ours'), 'our workers end in time');
 			await queue?.close();
 			await flow?.close();

@@ -7,11 +7,12 @@ import { createServer } from 'node:http';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import { until } from './stage.mjs';
 
-const HERE = import.meta.dirname;
+const HERE = fileURLToPath(new URL('.', import.meta.url));
 const STOP_WITHIN = 20000; // ms after SIGTERM
 
 // Where jobs end up: PUT /log/N counts a run of job N. Those in `refuses`, as
