@@ -16,6 +16,7 @@ libhooksync_a_SOURCES += \
 	%D%/doc_scan.c %D%/doc_scan.h \
 	%D%/file.c %D%/file.h \
 	%D%/notify.c %D%/notify.h \
+	%D%/pulse.c %D%/pulse.h \
 	%D%/cron.c %D%/cron.h \
 	%D%/cron_parse.c \
 	%D%/zone.c %D%/zone.h
@@ -34,6 +35,7 @@ base_tests = \
 	tests/unit/doc_test \
 	tests/unit/file_test \
 	tests/unit/notify_test \
+	tests/unit/pulse_test \
 	tests/unit/cron_test \
 	tests/unit/zone_test
 check_PROGRAMS += $(base_tests)
@@ -64,6 +66,8 @@ tests_unit_file_test_SOURCES = tests/unit/file_test.c
 tests_unit_file_test_LDADD = $(base_test_libs)
 tests_unit_notify_test_SOURCES = tests/unit/notify_test.c
 tests_unit_notify_test_LDADD = $(base_test_libs)
+tests_unit_pulse_test_SOURCES = tests/unit/pulse_test.c
+tests_unit_pulse_test_LDADD = $(base_test_libs)
 tests_unit_cron_test_SOURCES = tests/unit/cron_test.c
 tests_unit_cron_test_LDADD = $(base_test_libs)
 tests_unit_zone_test_SOURCES = tests/unit/zone_test.c

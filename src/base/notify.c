@@ -15,6 +15,8 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "base/clock.h"
+
 /* `systemctl status` shows one line. */
 #define STATUS_BYTES 256
 
@@ -28,6 +30,15 @@ void
 notify_stopping(void)
 {
 	(void)sd_notify(0, "STOPPING=1");
+}
+
+/* The time is systemd's means (253 and later, Type=notify-reload) to tell this
+ * reload's READY=1 from an earlier one's. */
+void
+notify_reloading(void)
+{
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+			 (long long)clock_mono_us());
 }
 
 void
@@ -62,10 +73,10 @@ notify_watchdog_interval_ms(void)
 
 	if (sd_watchdog_enabled(0, &limit_us) <= 0)
 		return 0;
-	uint64_t half_ms = limit_us / 2000;
-	if (half_ms == 0)
+	uint64_t interval_ms = limit_us / 4000;
+	if (interval_ms == 0)
 		return 1;
-	return half_ms > INT32_MAX ? INT32_MAX : (int)half_ms;
+	return interval_ms > INT32_MAX ? INT32_MAX : (int)interval_ms;
 }
 
 int

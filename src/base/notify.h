@@ -9,9 +9,12 @@
 
 void notify_ready(void);
 void notify_stopping(void);
+/* Settings are being read anew; notify_ready() ends it. */
+void notify_reloading(void);
 void notify_status(const char *fmt, ...) HS_PRINTF(1, 2);
 void notify_watchdog(void);
-/* Milliseconds between the pings systemd wants (half its limit), 0 for none. */
+/* Milliseconds between pings, 0 for none: a quarter of systemd's limit, so that
+ * one that was withheld for a while is not the last. */
 int notify_watchdog_interval_ms(void);
 /* The first listening socket of socket activation, or -1. */
 int notify_listen_fd(void);

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/notify.h"
 
 static int manager_fd = -1;
@@ -75,6 +76,12 @@ the_manager_hears_us(void **state)
 	assert_string_equal(hear(), "WATCHDOG=1");
 	notify_status("active=%d waiting=%d", 3, 5);
 	assert_string_equal(hear(), "STATUS=active=3 waiting=5");
+	int64_t before_us = clock_mono_us();
+	long long at_us = 0;
+	notify_reloading();
+	assert_int_equal(
+		sscanf(hear(), "RELOADING=1\nMONOTONIC_USEC=%lld", &at_us), 1);
+	assert_in_range(at_us, before_us, clock_mono_us());
 	notify_stopping();
 	assert_string_equal(hear(), "STOPPING=1");
 }
@@ -107,11 +114,11 @@ without_a_manager_nothing_happens(void **state)
 }
 
 static void
-the_watchdog_wants_half_its_limit(void **state)
+the_watchdog_hears_us_four_times_in_its_limit(void **state)
 {
 	(void)state;
 	(void)setenv("WATCHDOG_USEC", "30000000", 1);
-	assert_int_equal(notify_watchdog_interval_ms(), 15000);
+	assert_int_equal(notify_watchdog_interval_ms(), 7500);
 	(void)setenv("WATCHDOG_USEC", "100", 1);
 	assert_int_equal(notify_watchdog_interval_ms(), 1);
 	(void)setenv("WATCHDOG_USEC", "9000000000000000000", 1);
@@ -173,7 +180,7 @@ main(void)
 		CASE(the_manager_hears_us),
 		CASE(a_status_is_one_line),
 		CASE(without_a_manager_nothing_happens),
-		CASE(the_watchdog_wants_half_its_limit),
+		CASE(the_watchdog_hears_us_four_times_in_its_limit),
 		CASE(only_a_listening_stream_is_taken),
 	};
 	return cmocka_run_group_tests_name("notify", tests, NULL, NULL);
