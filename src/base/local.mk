@@ -4,7 +4,9 @@ libhooksync_a_SOURCES += \
 	%D%/bounds.h \
 	%D%/list.h \
 	%D%/err.c %D%/err.h \
+	%D%/line.c %D%/line.h \
 	%D%/log.c %D%/log.h \
+	%D%/message.c %D%/message.h \
 	%D%/clock.c %D%/clock.h \
 	%D%/buf.c %D%/buf.h \
 	%D%/num.c %D%/num.h \

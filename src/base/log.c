@@ -28,6 +28,7 @@
 
 #include "base/bounds.h"
 #include "base/clock.h"
+#include "base/line.h"
 
 /* Room for "<N>", or a level and a program's name, and the newline. */
 #define PREFIX_BYTES 64
@@ -70,103 +71,6 @@ stderr_is_journal(void)
 	return strcmp(stream, ours) == 0;
 }
 
-/* The length of the UTF-8 character at text that may be shown as it is, or 0
- * for a byte that must be escaped. text ends in NUL, which is never a
- * continuation byte: nothing is read behind it. */
-static size_t
-printable_len(const unsigned char *text)
-{
-	unsigned char c = text[0];
-
-	if (c >= 0x20 && c < 0x7f)
-		return 1;
-	if (c == 0xc2) /* U+0080 to U+009F are controls, too */
-		return text[1] >= 0xa0 && text[1] <= 0xbf ? 2 : 0;
-	if (c >= 0xc3 && c <= 0xdf)
-		return (text[1] & 0xc0) == 0x80 ? 2 : 0;
-	if (c >= 0xe0 && c <= 0xef) {
-		if ((text[1] & 0xc0) != 0x80 || (text[2] & 0xc0) != 0x80)
-			return 0;
-		if (c == 0xe0 && text[1] < 0xa0)
-			return 0;
-		if (c == 0xed && text[1] > 0x9f)
-			return 0;
-		/* U+2028 and U+2029 are line ends to some readers */
-		if (c == 0xe2 && text[1] == 0x80 &&
-		    (text[2] == 0xa8 || text[2] == 0xa9))
-			return 0;
-		return 3;
-	}
-	if (c >= 0xf0 && c <= 0xf4) {
-		if ((text[1] & 0xc0) != 0x80 || (text[2] & 0xc0) != 0x80 ||
-		    (text[3] & 0xc0) != 0x80)
-			return 0;
-		if ((c == 0xf0 && text[1] < 0x90) ||
-		    (c == 0xf4 && text[1] > 0x8f))
-			return 0;
-		return 4;
-	}
-	return 0;
-}
-
-static size_t
-escape_byte(unsigned char byte, char out[5])
-{
-	const char *hex = "0123456789abcdef";
-
-	out[0] = '\\';
-	switch (byte) {
-	case '\n':
-		out[1] = 'n';
-		return 2;
-	case '\r':
-		out[1] = 'r';
-		return 2;
-	case '\t':
-		out[1] = 't';
-		return 2;
-	default:
-		out[1] = 'x';
-		out[2] = hex[byte >> 4];
-		out[3] = hex[byte & 15];
-		return 4;
-	}
-}
-
-/* Copies raw to out with escapes; what does not fit is replaced by "...". */
-static void
-escape(const char *raw, bool is_cut, char *out, size_t out_size)
-{
-	const unsigned char *at = (const unsigned char *)raw;
-	size_t max = out_size - 4; /* "..." and the NUL */
-	size_t len = 0;
-
-	while (*at != '\0') {
-		char piece[5];
-		const char *from = (const char *)at;
-		size_t from_len = printable_len(at);
-		size_t taken = from_len;
-
-		if (from_len == 0) {
-			from_len = escape_byte(*at, piece);
-			from = piece;
-			taken = 1;
-		}
-		if (len + from_len > max) {
-			is_cut = true;
-			break;
-		}
-		memcpy(out + len, from, from_len);
-		len += from_len;
-		at += taken;
-	}
-	if (is_cut) {
-		memcpy(out + len, "...", 3);
-		len += 3;
-	}
-	out[len] = '\0';
-}
-
 static void
 write_whole(const char *bytes, size_t len)
 {
@@ -181,35 +85,37 @@ write_whole(const char *bytes, size_t len)
 	}
 }
 
-static void HS_PRINTF(2, 0)
-	write_line(int severity, const char *fmt, va_list args)
+static void
+write_plainly(int severity, const struct line *line)
+{
+	char bytes[PREFIX_BYTES + BOUNDS_LOG_LINE_BYTES];
+	int len;
+
+	if (to_journal)
+		len = snprintf(bytes, sizeof(bytes), "<%d>%s\n",
+			       severities[severity].priority, line->text);
+	else
+		len = snprintf(bytes, sizeof(bytes), "%s %.32s: %s\n",
+			       severities[severity].name, program_name,
+			       line->text);
+	if (len > 0 && len < (int)sizeof(bytes))
+		write_whole(bytes, (size_t)len);
+}
+
+static void HS_PRINTF(3, 0) write_line(int severity, enum message message,
+				       const char *fmt, va_list args)
 {
 	int saved_errno = errno;
-	char raw[BOUNDS_LOG_LINE_BYTES];
-	char text[BOUNDS_LOG_LINE_BYTES];
-	char line[PREFIX_BYTES + BOUNDS_LOG_LINE_BYTES];
+	struct line line;
 
-	int raw_len = vsnprintf(raw, sizeof(raw), fmt, args);
-	if (raw_len < 0)
-		raw[0] = '\0';
-	escape(raw, raw_len >= (int)sizeof(raw), text, sizeof(text));
-
-	if (line_sink != NULL) {
+	(void)message;
+	line_format(&line, fmt, args);
+	if (line_sink != NULL)
 		line_sink(severity > LOG_LEVEL_ERROR ? LOG_LEVEL_ERROR
 						     : (enum log_level)severity,
-			  text);
-		errno = saved_errno;
-		return;
-	}
-	int len;
-	if (to_journal)
-		len = snprintf(line, sizeof(line), "<%d>%s\n",
-			       severities[severity].priority, text);
+			  line.text);
 	else
-		len = snprintf(line, sizeof(line), "%s %.32s: %s\n",
-			       severities[severity].name, program_name, text);
-	if (len > 0 && len < (int)sizeof(line))
-		write_whole(line, (size_t)len);
+		write_plainly(severity, &line);
 	errno = saved_errno;
 }
 
@@ -263,7 +169,19 @@ log_at(enum log_level level, const char *fmt, ...)
 	if (!log_is_on(level))
 		return;
 	va_start(args, fmt);
-	write_line((int)level, fmt, args);
+	write_line((int)level, MESSAGE_NONE, fmt, args);
+	va_end(args);
+}
+
+void
+log_event(enum log_level level, enum message message, const char *fmt, ...)
+{
+	va_list args;
+
+	if (!log_is_on(level))
+		return;
+	va_start(args, fmt);
+	write_line((int)level, message, fmt, args);
 	va_end(args);
 }
 
@@ -273,7 +191,7 @@ log_fatal(int exit_code, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	write_line(SEVERITY_FATAL, fmt, args);
+	write_line(SEVERITY_FATAL, MESSAGE_FATAL, fmt, args);
 	va_end(args);
 	exit(exit_code);
 }
@@ -284,7 +202,7 @@ log_bug(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	write_line(SEVERITY_BUG, fmt, args);
+	write_line(SEVERITY_BUG, MESSAGE_BUG, fmt, args);
 	va_end(args);
 	abort();
 }

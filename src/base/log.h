@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/message.h"
 
 enum log_level {
 	LOG_LEVEL_DEBUG,
@@ -40,6 +41,10 @@ void log_at(enum log_level level, const char *fmt, ...) HS_PRINTF(2, 3);
 #define log_notice(...) log_at(LOG_LEVEL_NOTICE, __VA_ARGS__)
 #define log_warn(...) log_at(LOG_LEVEL_WARN, __VA_ARGS__)
 #define log_error(...) log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
+
+/* A line of a kind that has an id in the journal. */
+void log_event(enum log_level level, enum message message, const char *fmt, ...)
+	HS_PRINTF(3, 4);
 
 /* The world is broken: say which option to fix, exit with that sysexits code. */
 void log_fatal(int exit_code, const char *fmt, ...) HS_PRINTF(2, 3) HS_NORETURN;

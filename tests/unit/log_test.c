@@ -146,7 +146,7 @@ a_line_cannot_be_forged(void **state)
 	(void)state;
 	log_warn("x=%s", "1\nerror test: the disk is on fire\r\t");
 	assert_string_equal(last_line,
-			    "x=1\\nerror test: the disk is on fire\\r\\t");
+			    "x=\"1\\nerror test: the disk is on fire\\r\\t\"");
 	log_warn("x=%s", "\x1b[2J\x7f\x01");
 	assert_string_equal(last_line, "x=\\x1b[2J\\x7f\\x01");
 }

@@ -1,0 +1,45 @@
+/*
+ * message: the ids. A new one comes from `uuidgen -r`, without the dashes, and
+ * gets its text in etc/systemd/hooksync.catalog.
+ */
+#include "base/message.h"
+
+#include <stddef.h>
+
+static const char *const ids[MESSAGE_N] = {
+	[MESSAGE_STARTED] = "0036b623771c4cc18c0829c644c61f7b",
+	[MESSAGE_STOPPING] = "e36d51ce784a4111b1fa0c11cdc08de6",
+	[MESSAGE_STOPPED] = "53769674e3c04f928e246a8a92ab1e1a",
+	[MESSAGE_RELOADED] = "56833de6f4fc4fa48876750ae6421550",
+	[MESSAGE_RELOAD_FAILED] = "08d59f7a9a234e0ba60b535a91a5fd53",
+	[MESSAGE_RESTART_NEEDED] = "95c93beb43324c46af7f5b55cb8700e8",
+	[MESSAGE_NO_ENDPOINT] = "1af997738451497c8f967116546c38d0",
+	[MESSAGE_NO_ROUTE] = "b5163bc6a1e54c29bbab95c21ea8e845",
+	[MESSAGE_WATCHDOG] = "c8ce9d4925eb4245b72658e432056ae0",
+	[MESSAGE_FATAL] = "20d200fcd5e64dfc9ffe1e6f580e405d",
+	[MESSAGE_BUG] = "dca7225b42c14afa8ed57bed212b55c1",
+	[MESSAGE_JOB_ADDED] = "c92e9e4ef06f467e95e961bd44dec1c1",
+	[MESSAGE_REDELIVERED] = "268648d73a2748bb8fc7b10012580ebc",
+	[MESSAGE_REFUSED] = "ff1b44a17be64ee9bb0aa9443db7f4f3",
+	[MESSAGE_REFUSED_SIGNATURE] = "80ac766afc03403d8b989d543190135d",
+	[MESSAGE_REFUSED_UNAVAILABLE] = "bf03443fc13c45be87f041fe7f81ba6c",
+	[MESSAGE_JOB_TAKEN] = "febaf50c491948df97040682c0ca42ed",
+	[MESSAGE_JOB_COMPLETED] = "61d8fc65555a42ca8dbbb2d4aeb680fc",
+	[MESSAGE_JOB_RETRIED] = "cd5eeb22c8e64b00b67aa7b5e4c0333c",
+	[MESSAGE_JOB_POSTPONED] = "a8636af3132046d1b6af878bcdca8138",
+	[MESSAGE_JOB_FAILED] = "09307d8a8e234759bee13df86a97ee06",
+	[MESSAGE_JOB_STALLED] = "8db015ba90b94e1e8886ea362c019df3",
+	[MESSAGE_JOB_LOST] = "c2d9991e828748fbb9a3a6b6d214bc03",
+	[MESSAGE_REDIS_UP] = "f3303fcb49604ccb9917e154a8c4ca92",
+	[MESSAGE_REDIS_LOST] = "30ef49c3842e4f53b50e179ecfecea3f",
+	[MESSAGE_REDIS_DENIED] = "bbeae83faed24a399b9a225334a20bfa",
+	[MESSAGE_REDIS_REFUSES] = "882cde773c3f45be8e4a5c4452a5f19f",
+	[MESSAGE_GATE_SHUT] = "b336a26a8dcd4d4e925fd606c03cc46e",
+	[MESSAGE_GATE_OPEN] = "f42aa10aa3984af196cb3871aaffbd79",
+};
+
+const char *
+message_id(enum message message)
+{
+	return message < MESSAGE_N ? ids[message] : NULL;
+}
