@@ -122,14 +122,6 @@ file_read(const char *path, struct buf *out)
 	return err;
 }
 
-bool
-file_is_world_readable(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && (st.st_mode & S_IROTH) != 0;
-}
-
 enum hs_err
 file_names(const char *folder, const char *suffix, char ***names)
 {

@@ -9,8 +9,6 @@
 /* Appends the file's content. HS_NOT_FOUND, HS_DENIED, HS_TOO_BIG (over the
  * buf's ceiling), HS_IO (also for what is no regular file) with errno set. */
 enum hs_err file_read(const char *path, struct buf *out) HS_MUST_CHECK;
-/* Can users beyond owner and group read it (mode & 0004)? */
-bool file_is_world_readable(const char *path);
 /* The names in a folder that end in `suffix` and do not start with a dot, in C
  * order. *names is NULL-terminated; free with file_names_free(). A folder that
  * does not exist has none. */

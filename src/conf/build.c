@@ -223,6 +223,16 @@ find_secret(const struct build *build, const char *name, enum build_need need)
 	return NULL;
 }
 
+/* A person who checks may be nobody to the secrets, and the programs still be
+ * given them: by systemd, or by their group. A unit that checks itself before a
+ * reload has credentials, and what it cannot read it cannot use. */
+static bool
+is_onlooker(const struct build *build)
+{
+	const char *credentials = build->env("CREDENTIALS_DIRECTORY");
+	return build->role == CONF_ROLE_CHECK && !(credentials && *credentials);
+}
+
 const struct secret *
 build_secret(struct build *build, const struct setting *setting, size_t index,
 	     enum build_need need)
@@ -239,7 +249,11 @@ build_secret(struct build *build, const struct setting *setting, size_t index,
 	if (need != BUILD_UNNEEDED)
 		err = secret_load(name, build->folder, build->env, &secret,
 				  &why);
-	if (err != HS_OK && need == BUILD_NEEDED)
+	if (err == HS_DENIED && need == BUILD_NEEDED && is_onlooker(build))
+		finding_warn(build->findings, setting->origin, setting->name,
+			     "%s; it was not looked at: sudo hooksync check",
+			     buf_text(&why));
+	else if (err != HS_OK && need == BUILD_NEEDED)
 		finding_error(build->findings, setting->origin, setting->name,
 			      "%s", buf_text(&why));
 	buf_fini(&why);

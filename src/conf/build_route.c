@@ -227,8 +227,8 @@ check_route(struct build *build, const struct route *route)
 	char *group = xasprintf("routes.%s", route->name);
 	build_warn(build, group, NULL,
 		   "no endpoint makes jobs named \"%s\": only other programs "
-		   "can use this route",
-		   route->job);
+		   "can use this route; an endpoint does with job = \"%s\"",
+		   route->job, route->job);
 	free(group);
 }
 
@@ -249,8 +249,10 @@ check_endpoint(struct build *build, const struct endpoint *endpoint)
 	else if (!conf_route_find_job(conf, span_text(endpoint->job)))
 		build_warn(build, group, NULL,
 			   "no route takes its job \"%s\": a worker of ours "
-			   "will fail it",
-			   endpoint->job);
+			   "will fail it; write for example routes = { %s = "
+			   "{ job = \"%s\"; push = { service = \"erp\"; "
+			   "path = \"/...\"; }; }; };",
+			   endpoint->job, endpoint->name, endpoint->job);
 	free(group);
 }
 

@@ -5,17 +5,28 @@
  * that systemd hands over in a folder of its own (its mode is systemd's
  * business), a file beside the configuration, the environment (which
  * everything the process starts would inherit).
+ *
+ * A file that others can read is no secret, and one that others can write is
+ * theirs: both are refused, with the command that mends it. systemd's copy of
+ * the file is always private, so the file itself is looked at behind it, where
+ * it can be: what leaks is the file, whichever of the two was read.
  */
 #include "conf/secret.h"
 
 #include <ctype.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/bounds.h"
 #include "base/err.h"
 #include "base/file.h"
 
-enum { NAME_BYTES = 64 };
+#define INSTALLED_FOLDER SYSCONFDIR "/hooksync"
+
+enum {
+	NAME_BYTES = 64,
+	LOOSE_BITS = S_IWGRP | S_IRWXO, /* nobody of these needs it */
+};
 
 bool
 secret_name_is_valid(struct span name)
@@ -54,6 +65,43 @@ drop_newline(struct buf *value)
 		value->data[--value->len] = '\0';
 }
 
+/* A file that is not there, or that this user may not look at, is no danger
+ * that he could see. */
+static enum hs_err
+check_mode(const char *path, struct buf *why)
+{
+	struct stat st;
+	if (stat(path, &st) != 0 || (st.st_mode & LOOSE_BITS) == 0)
+		return HS_OK;
+	const char *what = "can be read by everybody";
+	if (st.st_mode & S_IWOTH)
+		what = "can be written by everybody";
+	else if (st.st_mode & S_IWGRP)
+		what = "can be written by its group";
+	else if (!(st.st_mode & S_IROTH))
+		what = "is open to everybody";
+	buf_notef(why, "%s %s (mode %04o), so it is not used: chmod 640 %s",
+		  path, what, (unsigned)(st.st_mode & 07777), path);
+	return HS_INVALID;
+}
+
+/* Either the folder is closed to this user, or the file is. */
+static void
+say_denied(const char *path, struct buf *why)
+{
+	struct stat st;
+	if (stat(path, &st) != 0)
+		buf_notef(why,
+			  "%s is in a folder that this user may not enter; "
+			  "root may, and the group of the folder",
+			  path);
+	else
+		buf_notef(why,
+			  "%s cannot be read by this user: chgrp hooksync %s "
+			  "&& chmod 640 %s, and the user must be in that group",
+			  path, path, path);
+}
+
 static enum hs_err
 from_file(struct secret *secret, const char *path, struct buf *why)
 {
@@ -64,10 +112,7 @@ from_file(struct secret *secret, const char *path, struct buf *why)
 		buf_notef(why, "%s is over %d bytes: this is no secret", path,
 			  BOUNDS_SECRET_BYTES);
 	else if (err == HS_DENIED)
-		buf_notef(why,
-			  "%s cannot be read by this user: give it to the "
-			  "program's group (mode 0640)",
-			  path);
+		say_denied(path, why);
 	else if (err != HS_OK)
 		buf_notef(why, "%s cannot be read: %s", path, hs_err_text(err));
 	return err;
@@ -83,6 +128,33 @@ from_env(struct secret *secret, const char *value, struct buf *why)
 	return err;
 }
 
+static void
+say_nowhere(const char *name, const char *folder, const char *variable,
+	    struct buf *why)
+{
+	bool is_installed = strcmp(folder, INSTALLED_FOLDER) == 0;
+	buf_notef(why,
+		  "secret %s is nowhere. Type: install -m %s /dev/stdin "
+		  "%s/secrets/%s   then the secret, Enter, Ctrl-D (or set the "
+		  "variable %s)",
+		  name, is_installed ? "640 -g hooksync" : "600", folder, name,
+		  variable);
+}
+
+/* The credential, and HS_INVALID if the file it was made of is no secret. */
+static enum hs_err
+from_credential(struct secret *secret, const char *credentials,
+		const char *file, struct buf *why)
+{
+	char *path = xasprintf("%s/secrets_%s", credentials, secret->name);
+	enum hs_err err = from_file(secret, path, why);
+	free(path);
+	if (err != HS_OK)
+		return err;
+	secret->origin = xstrdup("credential");
+	return check_mode(file, why);
+}
+
 /* Fills value and origin from the first place that has the name. */
 static enum hs_err
 look_up(struct secret *secret, const char *folder,
@@ -90,48 +162,38 @@ look_up(struct secret *secret, const char *folder,
 {
 	enum hs_err err = HS_NOT_FOUND;
 	const char *credentials = env("CREDENTIALS_DIRECTORY");
-	if (credentials && *credentials) {
-		char *path =
-			xasprintf("%s/secrets_%s", credentials, secret->name);
-		err = from_file(secret, path, why);
-		free(path);
-		if (err == HS_OK)
-			secret->origin = xstrdup("credential");
-		if (err != HS_NOT_FOUND)
-			return err;
-	}
-
+	bool has_credentials = credentials && *credentials;
 	char *path = xasprintf("%s/secrets/%s", folder, secret->name);
-	err = from_file(secret, path, why);
-	if (err == HS_OK && file_is_world_readable(path)) {
-		buf_notef(why, "%s can be read by everybody: chmod o-r %s",
-			  path, path);
-		err = HS_INVALID;
-	}
-	if (err == HS_OK)
-		secret->origin = path;
-	else
-		free(path);
-	if (err == HS_DENIED && credentials && *credentials)
-		buf_notef(why,
-			  "; the unit has no credential secrets_%s, and "
-			  "takes new ones when it starts",
-			  secret->name);
-	if (err != HS_NOT_FOUND)
-		return err;
-
 	char *variable = env_name(secret->name);
 	const char *value = env(variable);
+
+	if (has_credentials)
+		err = from_credential(secret, credentials, path, why);
+	if (err != HS_NOT_FOUND)
+		goto out;
+
+	err = from_file(secret, path, why);
+	if (err == HS_OK) {
+		secret->origin = xstrdup(path);
+		err = check_mode(path, why);
+	}
+	if (err == HS_DENIED && has_credentials)
+		buf_notef(why,
+			  "; the unit has no credential secrets_%s: systemd "
+			  "reads new secrets when a unit is restarted",
+			  secret->name);
+	if (err != HS_NOT_FOUND)
+		goto out;
+
 	if (value && *value) {
 		secret->origin = xasprintf("environment %s", variable);
 		err = from_env(secret, value, why);
 	} else {
-		buf_notef(why,
-			  "secret %s is nowhere: put it into %s/secrets/%s "
-			  "(mode 0640) or into the variable %s",
-			  secret->name, folder, secret->name, variable);
+		say_nowhere(secret->name, folder, variable, why);
 	}
+out:
 	free(variable);
+	free(path);
 	return err;
 }
 

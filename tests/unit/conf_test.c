@@ -765,8 +765,9 @@ says_what_is_wrong(void **state)
 		  "\"standard-webhooks\": " },
 		{ "endpoints = { a = { path = \"/a\"; verify = { scheme = "
 		  "\"github\"; secrets = [ \"secret:nowhere\" ]; }; }; };",
-		  "secret nowhere is nowhere: put it into secrets/nowhere "
-		  "(mode 0640) or into the variable HOOKSYNC_SECRET_NOWHERE" },
+		  "secret nowhere is nowhere. Type: install -m 600 /dev/stdin "
+		  "secrets/nowhere   then the secret, Enter, Ctrl-D (or set "
+		  "the variable HOOKSYNC_SECRET_NOWHERE)" },
 		{ "endpoints = { a = { data = { rawPayload = \"/a\"; }; }; };",
 		  "endpoints.a.data.rawPayload: a field's name" },
 		{ "endpoints = { a = { data = { a-b = \"/a\"; }; }; };",
@@ -1201,6 +1202,31 @@ roles_need_their_own_secrets(void **state)
 	conf_unref(conf);
 }
 
+/* Who may not look at a secret is told so; a unit that checks itself is told
+ * that it cannot be reloaded. */
+static void
+a_closed_secret_is_for_others_to_check(void **state)
+{
+	(void)state;
+	struct conf *conf;
+	put_conf("endpoints = { e = { path = \"/e\"; verify = { scheme = "
+		 "\"github\"; secrets = [ \"secret:closed\" ]; }; }; };\n");
+	put_file("secrets/closed", "x", 0000);
+	assert_int_equal(chmod(world.folder, 0755), 0);
+	bool is_root = geteuid() == 0;
+	if (is_root)
+		assert_int_equal(seteuid(65534), 0);
+	assert_warning("secrets/closed cannot be read by this user");
+	assert_warning("it was not looked at: sudo hooksync check");
+	set_env("CREDENTIALS_DIRECTORY", "/nonexistent");
+	assert_error("secrets/closed cannot be read by this user");
+	assert_error("systemd reads new secrets when a unit is restarted");
+	assert_int_equal(load_as(CONF_ROLE_RESPONDER, NULL, 0, &conf),
+			 HS_INVALID);
+	if (is_root)
+		assert_int_equal(seteuid(0), 0);
+}
+
 /* ---- showing ---- */
 
 struct shown {
@@ -1338,6 +1364,7 @@ main(void)
 		CASE(bounds_secrets_and_fields),
 		CASE(never_shows_a_secret),
 		CASE(roles_need_their_own_secrets),
+		CASE(a_closed_secret_is_for_others_to_check),
 		CASE(each_is_in_order),
 		CASE(names_what_needs_a_restart),
 		CASE(tolerances),

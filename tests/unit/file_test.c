@@ -181,24 +181,6 @@ a_closed_file_is_denied(void **state)
 }
 
 static void
-the_world_may_or_may_not_read(void **state)
-{
-	(void)state;
-	write_file("mode", "x", 1);
-	char *path = path_of("mode");
-	assert_int_equal(chmod(path, 0644), 0);
-	assert_true(file_is_world_readable(path));
-	assert_int_equal(chmod(path, 0640), 0);
-	assert_false(file_is_world_readable(path));
-	assert_int_equal(chmod(path, 0602), 0);
-	assert_false(file_is_world_readable(path));
-	free(path);
-	path = path_of("missing");
-	assert_false(file_is_world_readable(path));
-	free(path);
-}
-
-static void
 names_come_in_c_order(void **state)
 {
 	(void)state;
@@ -296,7 +278,6 @@ main(void)
 		cmocka_unit_test(what_is_no_regular_file_is_refused),
 		cmocka_unit_test(what_is_not_there_is_not_found),
 		cmocka_unit_test(a_closed_file_is_denied),
-		cmocka_unit_test(the_world_may_or_may_not_read),
 		cmocka_unit_test(names_come_in_c_order),
 		cmocka_unit_test(a_missing_folder_has_no_names),
 		cmocka_unit_test(too_many_names_are_refused),

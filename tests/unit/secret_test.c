@@ -108,7 +108,7 @@ places_in_order(void **state)
 {
 	(void)state;
 	assert_fails("crm-web.hook", HS_NOT_FOUND,
-		     "secret crm-web.hook is nowhere");
+		     "secret crm-web.hook is nowhere. Type: install -m 600 ");
 	env_secret = "";
 	assert_fails("crm-web.hook", HS_NOT_FOUND, "nowhere");
 	env_secret = "three";
@@ -131,6 +131,80 @@ drops_one_newline(void **state)
 	assert_is("a", "/secrets/");
 	put("secrets/crm-web.hook", " a ", 0600);
 	assert_is(" a ", "/secrets/");
+}
+
+/* Nobody but the owner writes it, and only his group reads it besides. */
+static void
+modes(void **state)
+{
+	(void)state;
+	static const struct {
+		mode_t mode;
+		const char *text; /* NULL: it is good */
+	} rows[] = {
+		{ 0600, NULL },
+		{ 0400, NULL },
+		{ 0640, NULL },
+		{ 0440, NULL },
+		{ 0644, "can be read by everybody (mode 0644)" },
+		{ 0604, "can be read by everybody (mode 0604)" },
+		{ 0660, "can be written by its group (mode 0660)" },
+		{ 0664, "can be written by its group (mode 0664)" },
+		{ 0602, "can be written by everybody (mode 0602)" },
+		{ 0641, "is open to everybody (mode 0641)" },
+	};
+	for (size_t k = 0; k < 2; k++) {
+		/* the second time the credential is what is read */
+		env_credentials = k == 0 ? NULL : credentials;
+		if (k > 0)
+			put("cred/secrets_crm-web.hook", "hush", 0400);
+		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+			put("secrets/crm-web.hook", "hush", rows[i].mode);
+			if (!rows[i].text) {
+				assert_is("hush",
+					  k > 0 ? "credential" : "/secrets/");
+				continue;
+			}
+			assert_fails("crm-web.hook", HS_INVALID, rows[i].text);
+			char *cure = xasprintf(
+				": chmod 640 %s/secrets/crm-web.hook", folder);
+			assert_fails("crm-web.hook", HS_INVALID, cure);
+			free(cure);
+		}
+	}
+}
+
+/* Run as root this tries it as nobody. */
+static void
+denied(void **state)
+{
+	(void)state;
+	put("secrets/crm-web.hook", "hush", 0000);
+	assert_int_equal(chmod(folder, 0755), 0);
+	char *secrets = xasprintf("%s/secrets", folder);
+	assert_int_equal(chmod(secrets, 0755), 0);
+	bool is_root = geteuid() == 0;
+	if (is_root)
+		assert_int_equal(seteuid(65534), 0);
+	assert_fails("crm-web.hook", HS_DENIED,
+		     "cannot be read by this user: "
+		     "chgrp hooksync");
+	env_credentials = credentials;
+	if (!is_root) /* nobody may not look into that folder either */
+		assert_fails("crm-web.hook", HS_DENIED,
+			     "when a unit is restarted");
+	env_credentials = NULL;
+	if (is_root)
+		assert_int_equal(seteuid(0), 0);
+	assert_int_equal(chmod(secrets, is_root ? 0700 : 0000), 0);
+	if (is_root)
+		assert_int_equal(seteuid(65534), 0);
+	assert_fails("crm-web.hook", HS_DENIED,
+		     "is in a folder that this user may not enter");
+	if (is_root)
+		assert_int_equal(seteuid(0), 0);
+	assert_int_equal(chmod(secrets, 0700), 0);
+	free(secrets);
 }
 
 static void
@@ -183,10 +257,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(places_in_order),
-		CASE(drops_one_newline),
-		CASE(refuses),
-		cmocka_unit_test(names),
+		CASE(places_in_order), CASE(drops_one_newline),
+		CASE(modes),           CASE(denied),
+		CASE(refuses),         cmocka_unit_test(names),
 	};
 	return cmocka_run_group_tests_name("secret", tests, NULL, NULL);
 }
