@@ -1,12 +1,12 @@
-# The settings as they are shipped, and examples for web servers.
+# The settings as they are shipped.
 
 hooksyncconfdir = $(sysconfdir)/hooksync
 EXTRA_DIST += %D%/hooksync.conf
 
 examplesdir = $(docdir)/examples
-dist_examples_DATA = \
-	%D%/apache-hooksync.conf \
-	%D%/nginx-hooksync.conf
+dist_examples_DATA =
+
+include etc/web/local.mk
 
 # Settings that are there are the operator's, and stay as they are; so do the
 # folders for what he adds, unless they are empty.
