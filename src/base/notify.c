@@ -11,14 +11,22 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <systemd/sd-daemon.h>
 
-#include "base/clock.h"
-
 /* `systemctl status` shows one line. */
 #define STATUS_BYTES 256
+
+bool
+notify_is_heard(void)
+{
+	const char *address = getenv("NOTIFY_SOCKET");
+
+	return address != NULL && address[0] != '\0';
+}
 
 void
 notify_ready(void)
@@ -32,13 +40,17 @@ notify_stopping(void)
 	(void)sd_notify(0, "STOPPING=1");
 }
 
-/* The time is systemd's means (253 and later, Type=notify-reload) to tell this
- * reload's READY=1 from an earlier one's. */
+/* The time tells systemd 253 and later (Type=notify-reload) this reload's
+ * READY=1 from an earlier one's. It is CLOCK_MONOTONIC's, which base/clock is
+ * not: that goes on while the machine sleeps. */
 void
 notify_reloading(void)
 {
+	struct timespec now = { 0, 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
-			 (long long)clock_mono_us());
+			 (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 }
 
 void

@@ -5,8 +5,12 @@
 #ifndef BASE_NOTIFY_H
 #define BASE_NOTIFY_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
+/* Is there anybody? All of this may be called without. */
+bool notify_is_heard(void);
 void notify_ready(void);
 void notify_stopping(void);
 /* Settings are being read anew; notify_ready() ends it. */

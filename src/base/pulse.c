@@ -3,7 +3,11 @@
  *
  * The beat goes through an eventfd, so that it comes back by the loop's own
  * way of waiting for descriptors. It comes back in a later turn than the timer
- * that sent it: what was due while the process was stopped is done by then.
+ * that sent it.
+ *
+ * A process that was stopped, or a machine that slept, finds that its clock has
+ * gone on and its timers have not. Such a gap shows between two beats, and as
+ * much time again is given to make up for it.
  */
 #include "base/pulse.h"
 
@@ -16,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/notify.h"
 
 #define MAX_ROOMS 16 /* a program has a handful */
 
@@ -29,7 +34,10 @@ struct pulse {
 	int fd;
 	struct room rooms[MAX_ROOMS];
 	size_t n_rooms;
-	bool is_late; /* as the log knows it */
+	int64_t interval_ms;
+	int64_t last_beat_ms;   /* monotonic */
+	int64_t lenient_due_ms; /* nothing is late before */
+	bool is_late;           /* as the log knows it */
 };
 
 struct pulse *
@@ -39,6 +47,8 @@ pulse_new(void)
 	pulse->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (pulse->fd < 0)
 		log_fatal(EX_OSERR, "eventfd: %s", strerror(errno));
+	pulse->interval_ms = notify_watchdog_interval_ms();
+	pulse->last_beat_ms = clock_mono_ms();
 	return pulse;
 }
 
@@ -68,6 +78,11 @@ void
 pulse_beat(struct pulse *pulse)
 {
 	const uint64_t one = 1;
+	int64_t now_ms = clock_mono_ms();
+	int64_t gap_ms = now_ms - pulse->last_beat_ms - pulse->interval_ms;
+	if (gap_ms > PULSE_MARGIN_MS)
+		pulse->lenient_due_ms = now_ms + gap_ms;
+	pulse->last_beat_ms = now_ms;
 	/* full only when nobody has read it for ages: no ping then either */
 	ssize_t n = write(pulse->fd, &one, sizeof(one));
 	(void)n;
@@ -80,6 +95,8 @@ find_late(const struct pulse *pulse, int64_t *late_ms)
 	int64_t now_ms = clock_mono_ms();
 	const struct room *latest = NULL;
 	*late_ms = PULSE_MARGIN_MS;
+	if (now_ms < pulse->lenient_due_ms)
+		return NULL;
 	for (size_t i = 0; i < pulse->n_rooms; i++) {
 		const struct room *room = &pulse->rooms[i];
 		int64_t due_ms = room->fn(room->ctx);

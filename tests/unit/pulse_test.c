@@ -126,6 +126,28 @@ what_is_late_withholds_the_ping(void **state)
 	assert_int_equal(n_lines, 2);
 }
 
+/* Ten minutes without a beat: the process was stopped. What is overdue has ten
+ * minutes more. */
+static void
+after_a_gap_it_is_lenient(void **state)
+{
+	struct pulse *pulse = *state;
+	int64_t command = now_ms + 1000;
+	pulse_ask(pulse, "a command", due, &command);
+	for (int i = 0; i < 2; i++) {
+		now_ms += 600000;
+		pulse_beat(pulse);
+		assert_true(pulse_answer(pulse));
+	}
+	for (int64_t ms = 0; ms < 600000; ms += 5000) {
+		pulse_beat(pulse);
+		assert_true(pulse_answer(pulse));
+		now_ms += 5000;
+	}
+	pulse_beat(pulse);
+	assert_false(pulse_answer(pulse));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -134,6 +156,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(each_beat_is_answered_once),
 		CASE(what_is_late_withholds_the_ping),
+		CASE(after_a_gap_it_is_lenient),
 	};
 	return cmocka_run_group_tests_name("pulse", tests, NULL, NULL);
 }
