@@ -7,6 +7,7 @@ examplesdir = $(docdir)/examples
 dist_examples_DATA =
 
 include etc/web/local.mk
+include etc/compose/local.mk
 
 # Settings that are there are the operator's, and stay as they are; so do the
 # folders for what he adds, unless they are empty.
