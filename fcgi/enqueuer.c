@@ -172,7 +172,8 @@ on_added(void *ctx, enum hs_err err, const char *text,
 	}
 	if (n_refused > 0 &&
 	    log_storm_ok(&enqueuer->storm, 5000, &n_suppressed))
-		log_error("Redis refuses jobs queue=%s n_jobs=%zu "
+		log_event(LOG_LEVEL_ERROR, MESSAGE_REDIS_REFUSES,
+			  "Redis refuses jobs queue=%s n_jobs=%zu "
 			  "reason=\"%s\" n_suppressed=%u",
 			  keys_queue(batch->lane->queue->keys), n_refused,
 			  text != NULL ? text : "an answer we do not know",

@@ -253,8 +253,8 @@ on_stop_signal(evutil_socket_t signal_number, short what, void *ctx)
 	}
 	responder->is_stopping = true;
 	notify_stopping();
-	log_notice("stopping signal=%s",
-		   signal_number == SIGTERM ? "TERM" : "INT");
+	log_event(LOG_LEVEL_NOTICE, MESSAGE_STOPPING, "stopping signal=%s",
+		  signal_number == SIGTERM ? "TERM" : "INT");
 	front_stop(responder->front);
 	responder->stop_due_ms = clock_mono_ms() + STOP_EXTRA_MS +
 				 responder->conf->responder.request_timeout_ms +
@@ -276,8 +276,9 @@ static void
 tell_endpoints(const struct conf *conf)
 {
 	if (conf->endpoints[0] == NULL)
-		log_warn("no endpoint is configured: every webhook is "
-			 "answered 404");
+		log_event(LOG_LEVEL_WARN, MESSAGE_NO_ENDPOINT,
+			  "no endpoint is configured: every webhook is "
+			  "answered 404");
 	for (size_t i = 0; conf->endpoints[i] != NULL; i++) {
 		const struct endpoint *endpoint = conf->endpoints[i];
 		log_notice("accepts webhooks endpoint=%s path=%s scheme=%s "
@@ -366,13 +367,14 @@ main(int argc, char **argv)
 	add_events(&responder); /* after libfcgi, which sets handlers, too */
 	enqueuer_start(responder.enqueuer);
 
-	log_notice("started, listening on %s", responder.listener.text);
+	log_event(LOG_LEVEL_NOTICE, MESSAGE_STARTED, "started, listening on %s",
+		  responder.listener.text);
 	tell_endpoints(responder.conf);
 	notify_ready();
 	report_status(&responder);
 	event_base_dispatch(responder.base);
 
 	fini(&responder);
-	log_notice("stopped");
+	log_event(LOG_LEVEL_NOTICE, MESSAGE_STOPPED, "stopped");
 	return EX_OK;
 }

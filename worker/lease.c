@@ -54,9 +54,10 @@ on_extended(void *ctx, enum hs_err err, const char *text,
 	if (err) {
 		if (err != HS_UNAVAILABLE &&
 		    log_storm_ok(&lease->storm, STORM_MS, &n_suppressed))
-			log_warn("cannot renew locks queue=%s reason=\"%s\"",
-				 lease->roster->name,
-				 text && *text ? text : hs_err_text(err));
+			log_event(LOG_LEVEL_WARN, MESSAGE_REDIS_REFUSES,
+				  "cannot renew locks queue=%s reason=\"%s\"",
+				  lease->roster->name,
+				  text && *text ? text : hs_err_text(err));
 		return;
 	}
 	for (size_t i = 0; i < n_lost; i++) {

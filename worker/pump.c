@@ -129,7 +129,8 @@ trouble(struct pump *pump, const char *what, enum hs_err err, const char *text)
 	if (err == HS_UNAVAILABLE)
 		return;
 	if (log_storm_ok(&pump->storm, STORM_MS, &n_suppressed))
-		log_error("%s queue=%s reason=\"%s\" suppressed=%u", what,
+		log_event(LOG_LEVEL_ERROR, MESSAGE_REDIS_REFUSES,
+			  "%s queue=%s reason=\"%s\" suppressed=%u", what,
 			  pump->set.queue,
 			  text && *text ? text : hs_err_text(err),
 			  n_suppressed);
@@ -139,18 +140,12 @@ static void
 log_taken(const struct pump *pump, const struct job *job)
 {
 	struct quote_id id;
-	struct buf line;
 
-	if (!log_is_on(LOG_LEVEL_INFO))
-		return;
-	buf_init(&line, BOUNDS_LOG_LINE_BYTES);
-	buf_notef(&line, "job taken queue=%s job=%s", pump->set.queue,
-		  quote_id(&id, job->id_bytes));
-	quote_note(&line, "name", job->name);
-	buf_notef(&line, " attempt=%" PRId64 " age_ms=%" PRId64, job->made + 1,
-		  clock_wall_ms() - job->timestamp_ms);
-	log_info("%s", buf_text(&line));
-	buf_fini(&line);
+	log_event(LOG_LEVEL_INFO, MESSAGE_JOB_TAKEN,
+		  "job taken queue=%s job=%s name=\"%s\" attempt=%" PRId64
+		  " age_ms=%" PRId64,
+		  pump->set.queue, quote_id(&id, job->id_bytes), job->name,
+		  job->made + 1, clock_wall_ms() - job->timestamp_ms);
 }
 
 static void
@@ -338,9 +333,10 @@ on_stalled(void *ctx, enum hs_err err, const char *text, const struct span *ids,
 		struct attempt *ours = roster_find(&pump->roster, ids[i]);
 		struct quote_id id;
 
-		log_warn("job stalled queue=%s job=%s reason=\"its worker "
-			 "lost the lock; it waits again\"",
-			 pump->set.queue, quote_id(&id, ids[i]));
+		log_event(LOG_LEVEL_WARN, MESSAGE_JOB_STALLED,
+			  "job stalled queue=%s job=%s reason=\"its worker "
+			  "lost the lock; it waits again\"",
+			  pump->set.queue, quote_id(&id, ids[i]));
 		if (ours)
 			settle_lost(pump->settle, ours, "it stalled");
 	}

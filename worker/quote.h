@@ -1,14 +1,10 @@
 /*
- * quote: text from outside as the value of a key in a log line.
+ * quote: a job's id, bytes from outside, as the value of a key in a log line.
  */
 #ifndef WORKER_QUOTE_H
 #define WORKER_QUOTE_H
 
 #include "base/buf.h"
-
-/* ' key="text"', with the quotes and backslashes inside escaped, cut where the
- * buf is full. Control bytes are the log's to escape. */
-void quote_note(struct buf *line, const char *key, const char *text);
 
 /* An id as the value of a key: as it is, but for a '?' in place of each byte
  * that could end the value (white space, quotes, control bytes); cut. The text

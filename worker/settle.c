@@ -18,6 +18,7 @@
 #include "worker/settle.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,6 +98,27 @@ kind_text(enum finish_kind kind)
 	return "given back";
 }
 
+static enum message
+kind_message(enum finish_kind kind)
+{
+	switch (kind) {
+	case FINISH_COMPLETED:
+		return MESSAGE_JOB_COMPLETED;
+	case FINISH_FAILED:
+		return MESSAGE_JOB_FAILED;
+	case FINISH_RETRY:
+		return MESSAGE_JOB_RETRIED;
+	case FINISH_POSTPONE:
+	case FINISH_GIVE_BACK:
+		return MESSAGE_JOB_POSTPONED;
+	case FINISH_WAIT_CHILDREN:
+		break;
+	}
+	return MESSAGE_NONE;
+}
+
+/* What does not belong to this end is NULL and left out of the line. A job that
+ * failed for good wants somebody's eye. */
 static void
 log_end(const struct settle *settle, const struct attempt *attempt)
 {
@@ -105,25 +127,27 @@ log_end(const struct settle *settle, const struct attempt *attempt)
 				     ? "the map failed; see failedReason"
 				     : buf_text(&end->value);
 	const int64_t ran_ms = (clock_mono_us() - attempt->taken_us) / 1000;
+	const bool is_completed = end->kind == FINISH_COMPLETED;
+	const bool is_delayed =
+		end->kind == FINISH_RETRY || end->kind == FINISH_POSTPONE;
 	struct quote_id id;
-	struct buf line;
+	char delay_ms[24];
+	char status[12];
 
-	if (!log_is_on(LOG_LEVEL_INFO))
-		return;
-	buf_init(&line, BOUNDS_LOG_LINE_BYTES);
-	buf_notef(&line, "job %s queue=%s job=%s attempt=%" PRId64,
+	(void)snprintf(delay_ms, sizeof(delay_ms), "%" PRId64, end->delay_ms);
+	(void)snprintf(status, sizeof(status), "%d", end->status);
+	log_event(end->kind == FINISH_FAILED ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
+		  kind_message(end->kind),
+		  "job %s queue=%s job=%s route=%s attempt=%" PRId64
+		  " delay_ms=%s ran_ms=%" PRId64
+		  " outcome=%s status=%s reason=\"%s\"",
 		  kind_text(end->kind), settle->roster->name,
 		  quote_id(&id, attempt->job->id_bytes),
-		  attempt->job->made + 1);
-	if (end->kind == FINISH_RETRY || end->kind == FINISH_POSTPONE)
-		buf_notef(&line, " delay_ms=%" PRId64, end->delay_ms);
-	buf_notef(&line, " ran_ms=%" PRId64, ran_ms);
-	if (end->kind == FINISH_COMPLETED)
-		buf_notef(&line, " outcome=%s", reason);
-	else if (end->value.len > 0)
-		quote_note(&line, "reason", reason);
-	log_info("%s", buf_text(&line));
-	buf_fini(&line);
+		  attempt->route ? attempt->route->route->name : NULL,
+		  attempt->job->made + 1, is_delayed ? delay_ms : NULL, ran_ms,
+		  is_completed ? end->outcome : NULL,
+		  is_completed && end->status ? status : NULL,
+		  !is_completed && end->value.len > 0 ? reason : NULL);
 }
 
 static void
@@ -143,10 +167,11 @@ log_dropped(const struct settle *settle, const struct attempt *attempt,
 		log_info("job is gone queue=%s job=%s reason=\"%s meanwhile\"",
 			 settle->roster->name, id.text, why);
 	else
-		log_warn("job lost queue=%s job=%s reason=\"%s; its outcome "
-			 "(%s) is dropped\"",
-			 settle->roster->name, id.text, why,
-			 kind_text(attempt->end.kind));
+		log_event(LOG_LEVEL_WARN, MESSAGE_JOB_LOST,
+			  "job lost queue=%s job=%s reason=\"%s; its outcome "
+			  "(%s) is dropped\"",
+			  settle->roster->name, id.text, why,
+			  kind_text(attempt->end.kind));
 }
 
 /* ---- telling ---- */
@@ -259,10 +284,12 @@ on_failure(struct settle *settle, struct batch *batch, enum hs_err err,
 		settle->retry_due_ms = clock_mono_ms() + RETRY_MS;
 		settle->n_refused++;
 		if (log_storm_ok(&settle->storm, STORM_MS, &n_suppressed))
-			log_error("cannot finish jobs queue=%s n=%zu "
-				  "reason=\"%s\"",
+			log_event(LOG_LEVEL_ERROR, MESSAGE_REDIS_REFUSES,
+				  "cannot finish jobs queue=%s n=%zu "
+				  "reason=\"%s\" suppressed=%u",
 				  settle->roster->name, batch->n,
-				  text && *text ? text : hs_err_text(err));
+				  text && *text ? text : hs_err_text(err),
+				  n_suppressed);
 	}
 	for (size_t i = 0; i < batch->n; i++) {
 		struct attempt *attempt = batch->attempts[i];
@@ -273,7 +300,8 @@ on_failure(struct settle *settle, struct batch *batch, enum hs_err err,
 		if (attempt->is_lost) {
 			roster_drop(settle->roster, attempt);
 		} else if (is_refused && settle->n_refused > REFUSED_MAX) {
-			log_error("job let go queue=%s job=%s reason=\"%s is "
+			log_event(LOG_LEVEL_ERROR, MESSAGE_JOB_LOST,
+				  "job let go queue=%s job=%s reason=\"%s is "
 				  "refused; it will run again\"",
 				  settle->roster->name,
 				  quote_id(&id, attempt->job->id_bytes),
@@ -379,10 +407,11 @@ settle_lost(struct settle *settle, struct attempt *attempt, const char *how)
 {
 	struct quote_id id;
 
-	log_warn("lock lost queue=%s job=%s state=\"%s\" reason=\"%s; the job "
-		 "will run again\"",
-		 settle->roster->name, quote_id(&id, attempt->job->id_bytes),
-		 attempt_state_text(attempt->state), how);
+	log_event(LOG_LEVEL_WARN, MESSAGE_JOB_LOST,
+		  "lock lost queue=%s job=%s state=\"%s\" reason=\"%s; the job "
+		  "will run again\"",
+		  settle->roster->name, quote_id(&id, attempt->job->id_bytes),
+		  attempt_state_text(attempt->state), how);
 	attempt->is_lost = true;
 	list_each(node, &settle->roster->telling) {
 		/* a call with it is under way: its reply drops it */

@@ -118,7 +118,8 @@ pulse_answer(struct pulse *pulse)
 		return false;
 	const struct room *late = find_late(pulse, &late_ms);
 	if (late != NULL && !pulse->is_late)
-		log_error("no sign of life for the watchdog: overdue is "
+		log_event(LOG_LEVEL_ERROR, MESSAGE_WATCHDOG,
+			  "no sign of life for the watchdog: overdue is "
 			  "what=\"%s\" late_ms=%lld",
 			  late->name, (long long)late_ms);
 	else if (late == NULL && pulse->is_late)

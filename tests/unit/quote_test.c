@@ -11,18 +11,6 @@
 #include "worker/quote.h"
 
 static void
-a_value_cannot_end_early(void **state)
-{
-	struct buf line;
-
-	(void)state;
-	buf_init(&line, 200);
-	quote_note(&line, "name", "a\" job=\"b\\");
-	assert_string_equal(buf_text(&line), " name=\"a\\\" job=\\\"b\\\\\"");
-	buf_fini(&line);
-}
-
-static void
 an_id_is_one_word(void **state)
 {
 	struct quote_id id;
@@ -45,7 +33,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_value_cannot_end_early),
 		cmocka_unit_test(an_id_is_one_word),
 	};
 

@@ -1,5 +1,5 @@
 /*
- * roster and quote: finding one attempt among many; text inside a log line.
+ * roster: finding one attempt among many.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include "worker/quote.h"
 #include "worker/roster.h"
 
 static struct attempt *
@@ -85,25 +84,12 @@ a_lost_one_is_not_found(void **state)
 	free(roster);
 }
 
-static void
-quotes_cannot_be_left(void **state)
-{
-	struct buf line;
-
-	(void)state;
-	buf_init(&line, 100);
-	quote_note(&line, "name", "a \"b\" job=c\\");
-	assert_string_equal(buf_text(&line), " name=\"a \\\"b\\\" job=c\\\\\"");
-	buf_fini(&line);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_what_was_added),
 		cmocka_unit_test(a_lost_one_is_not_found),
-		cmocka_unit_test(quotes_cannot_be_left),
 	};
 	return cmocka_run_group_tests_name("roster", tests, NULL, NULL);
 }
