@@ -200,6 +200,8 @@ end_done(struct attempt *attempt, const char *what, int status)
 
 /* ---- requests ---- */
 
+	attempt->end.outcome = what;
+	attempt->end.status = status;
 static void on_answer(void *ctx, const struct http_answer *answer);
 
 static const struct route_call *

@@ -64,7 +64,9 @@ struct attempt_env { /* what all attempts of a worker share; borrowed */
 
 struct attempt_end {
 	enum finish_kind kind;
-	struct buf value; /* returnvalue as JSON, or the reason */
+	struct buf value;    /* returnvalue as JSON, or the reason */
+	const char *outcome; /* of a completed one: a word; else NULL */
+	int status;          /* HTTP's that led to it, 0: none */
 	struct buf stack; /* more words for `stacktrace`; empty: the reason */
 	int64_t delay_ms;
 	bool is_private; /* the reason may quote data: not for the log */

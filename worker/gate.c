@@ -126,7 +126,8 @@ static void
 gate_open(struct gate *gate)
 {
 	if (gate->cause != GATE_RETRY_AFTER)
-		log_notice("gate open again service=%s", gate->name);
+		log_event(LOG_LEVEL_NOTICE, MESSAGE_GATE_OPEN,
+			  "gate open again service=%s", gate->name);
 	gate->cause = GATE_OPEN;
 	gate->open_due_ms = 0;
 	gate->is_probing = false;
@@ -163,21 +164,25 @@ gate_shut(struct gate *gate, enum gate_cause cause, int64_t now_ms)
 
 	num_duration_text(gate->open_due_ms - now_ms, text, sizeof(text));
 	if (!is_new)
-		log_warn("gate stays shut service=%s next_probe=%s "
-			 "reason=\"%s\"",
-			 gate->name, text, gate_cause_text(cause));
+		log_event(LOG_LEVEL_WARN, MESSAGE_GATE_SHUT,
+			  "gate stays shut service=%s next_probe=%s "
+			  "reason=\"%s\"",
+			  gate->name, text, gate_cause_text(cause));
 	else if (cause == GATE_GONE)
-		log_error(
+		log_event(
+			LOG_LEVEL_ERROR, MESSAGE_GATE_SHUT,
 			"gate shut service=%s next_probe=%s reason=\"%" PRId64
 			" objects in a row were not found: is services.%s.url "
 			"right? nothing more is deleted until a fetch finds "
 			"its object (limit: services.%s.gone_limit)\"",
 			gate->name, text, gate->n_gone, gate->name, gate->name);
 	else if (is_outage) /* nobody need act: it opens by itself */
-		log_warn("gate shut service=%s next_probe=%s reason=\"%s\"",
-			 gate->name, text, gate_cause_text(cause));
+		log_event(LOG_LEVEL_WARN, MESSAGE_GATE_SHUT,
+			  "gate shut service=%s next_probe=%s reason=\"%s\"",
+			  gate->name, text, gate_cause_text(cause));
 	else
-		log_error("gate shut service=%s next_probe=%s reason=\"%s\"",
+		log_event(LOG_LEVEL_ERROR, MESSAGE_GATE_SHUT,
+			  "gate shut service=%s next_probe=%s reason=\"%s\"",
 			  gate->name, text, gate_cause_text(cause));
 }
 

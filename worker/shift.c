@@ -86,9 +86,10 @@ on_stop_signal(evutil_socket_t number, short what, void *ctx)
 	}
 	shift->is_stopping = true;
 	shift->stop_due_ms = clock_mono_ms() + grace_ms;
-	log_notice("stopping signal=%s jobs=%zu grace_ms=%" PRId64,
-		   number == SIGTERM ? "SIGTERM" : "SIGINT", n_held(shift),
-		   grace_ms);
+	log_event(LOG_LEVEL_NOTICE, MESSAGE_STOPPING,
+		  "stopping signal=%s jobs=%zu grace_ms=%" PRId64,
+		  number == SIGTERM ? "SIGTERM" : "SIGINT", n_held(shift),
+		  grace_ms);
 	notify_stopping();
 	for (size_t i = 0; i < shift->n_pumps; i++)
 		pump_stop(shift->pumps[i]);
@@ -169,9 +170,10 @@ is_over(struct shift *shift)
 	if (n == 0)
 		return true;
 	if (now_ms >= shift->stop_due_ms && shift->is_giving_back) {
-		log_warn("leaving without Redis jobs=%zu reason=\"%s; their "
-			 "locks run out and they run again\"",
-			 n, rconn_error(shift->conn));
+		log_event(LOG_LEVEL_WARN, MESSAGE_JOB_LOST,
+			  "leaving without Redis jobs=%zu reason=\"%s; their "
+			  "locks run out and they run again\"",
+			  n, rconn_error(shift->conn));
 		return true;
 	}
 	if (now_ms >= shift->stop_due_ms) {
@@ -342,10 +344,11 @@ announce(const struct shift *shift)
 	const struct plan *plan = shift->plan;
 	struct buf line;
 
-	log_notice("working concurrency=%zu queues=%zu routes=%zu services=%zu "
-		   "redis=%s name=%s",
-		   shift->slots.n_all, shift->n_pumps, plan->n_routes,
-		   plan->n_gates, topo_text(shift->topo), shift->name);
+	log_event(LOG_LEVEL_NOTICE, MESSAGE_STARTED,
+		  "working concurrency=%zu queues=%zu routes=%zu services=%zu "
+		  "redis=%s name=%s",
+		  shift->slots.n_all, shift->n_pumps, plan->n_routes,
+		  plan->n_gates, topo_text(shift->topo), shift->name);
 	for (size_t i = 0; i < shift->n_pumps; i++)
 		log_notice("queue=%s prefix=%s", shift->conf->worker.queues[i],
 			   shift->conf->queue.prefix);
@@ -417,8 +420,9 @@ begin(struct shift *shift)
 		open_pumps(shift);
 	announce(shift);
 	if (shift->plan->n_routes == 0)
-		log_warn("no route is configured: no job will be taken (see "
-			 "routes in hooksync.conf(5))");
+		log_event(LOG_LEVEL_WARN, MESSAGE_NO_ROUTE,
+			  "no route is configured: no job will be taken (see "
+			  "routes in hooksync.conf(5))");
 	rconn_start(shift->conn);
 	notify_ready();
 }
@@ -445,7 +449,7 @@ end(struct shift *shift)
 		event_free(shift->watchdog);
 	event_free(shift->nudge);
 	event_base_free(shift->base);
-	log_notice("stopped");
+	log_event(LOG_LEVEL_NOTICE, MESSAGE_STOPPED, "stopped");
 }
 
 int

@@ -251,12 +251,14 @@ log_up(struct rconn *conn)
 	if (conn->is_quiet)
 		return;
 	if (conn->lost_at_ms == 0)
-		log_notice("%s connected address=%s", conn->label,
-			   topo_text(conn->topo));
+		log_event(LOG_LEVEL_NOTICE, MESSAGE_REDIS_UP,
+			  "%s connected address=%s", conn->label,
+			  topo_text(conn->topo));
 	else
-		log_notice("%s back address=%s down_ms=%lld", conn->label,
-			   topo_text(conn->topo),
-			   (long long)(clock_mono_ms() - conn->lost_at_ms));
+		log_event(LOG_LEVEL_NOTICE, MESSAGE_REDIS_UP,
+			  "%s back address=%s down_ms=%lld", conn->label,
+			  topo_text(conn->topo),
+			  (long long)(clock_mono_ms() - conn->lost_at_ms));
 }
 
 static void
@@ -291,16 +293,18 @@ log_down(struct rconn *conn, bool was_up)
 	if (login_was_refused(conn->login) && !conn->has_complained) {
 		conn->has_complained = true;
 		conn->has_warned = true;
-		log_error("%s refuses the login address=%s reason=\"%s\"",
+		log_event(LOG_LEVEL_ERROR, MESSAGE_REDIS_DENIED,
+			  "%s refuses the login address=%s reason=\"%s\"",
 			  conn->label, topo_text(conn->topo), conn->error);
 		return;
 	}
 	if (conn->has_warned)
 		return;
 	conn->has_warned = true;
-	log_warn("%s %s address=%s reason=\"%s\"", conn->label,
-		 was_up || conn->lost_at_ms != 0 ? "lost" : "unreachable",
-		 topo_text(conn->topo), conn->error);
+	log_event(LOG_LEVEL_WARN, MESSAGE_REDIS_LOST,
+		  "%s %s address=%s reason=\"%s\"", conn->label,
+		  was_up || conn->lost_at_ms != 0 ? "lost" : "unreachable",
+		  topo_text(conn->topo), conn->error);
 }
 
 /* Half of the pause is fixed, half is drawn: those who lost the same server
