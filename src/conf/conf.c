@@ -31,14 +31,27 @@ struct reader {
 	const char *folder; /* of the main file */
 };
 
+/* libconfig 1.5 calls an included file as it is written in @include, 1.7 by its
+ * path. The caller frees. */
+static char *
+included_path(const struct reader *reader, const char *file)
+{
+	if (LIBCONFIG_VER_MAJOR > 1 || LIBCONFIG_VER_MINOR >= 7)
+		return xstrdup(file);
+	return xasprintf("%s/%s", reader->folder, file);
+}
+
 /* "FILE:LINE" of a place in the file at hand or in one it includes. The caller
  * frees. */
 static char *
 origin_at(const struct reader *reader, const char *file, unsigned line)
 {
-	if (file)
-		return xasprintf("%s/%s:%u", reader->folder, file, line);
-	return xasprintf("%s:%u", reader->path, line);
+	if (!file)
+		return xasprintf("%s:%u", reader->path, line);
+	char *path = included_path(reader, file);
+	char *origin = xasprintf("%s:%u", path, line);
+	free(path);
+	return origin;
 }
 
 static void
@@ -136,7 +149,7 @@ explain(const struct reader *reader, const config_t *config, struct span text)
 	buf_init(&included, BOUNDS_CONF_FILE_BYTES);
 	buf_init(&shown, BOUNDS_REASON_BYTES);
 	if (file) {
-		char *path = xasprintf("%s/%s", reader->folder, file);
+		char *path = included_path(reader, file);
 		bool is_read = file_read(path, &included) == HS_OK;
 		text = is_read ? buf_span(&included) : span_of(NULL, 0);
 		free(path);
