@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -52,8 +53,6 @@ names_of_zones(void **state)
 		{ "america/argentina/ushuaia", -180 },
 		{ "Etc/GMT-14", 840 },
 		{ "Asia/Kathmandu", 345 },
-		{ "US/Pacific", -420 },
-		{ "EST", -300 },
 		{ "PST", -420 }, /* a place, not an offset */
 		{ "IST", 330 },
 	};
@@ -61,6 +60,12 @@ names_of_zones(void **state)
 		int64_t got = offset(rows[i].name, SUMMER_MS);
 		if (got != rows[i].minutes * MINUTE_MS)
 			fail_msg("%s: %lld", rows[i].name, (long long)got);
+	}
+	/* since Debian 13 old names are a package of their own */
+	if (access("/usr/share/zoneinfo/US/Pacific", R_OK) == 0) {
+		assert_true(offset("US/Pacific", SUMMER_MS) ==
+			    -420 * MINUTE_MS);
+		assert_true(offset("EST", SUMMER_MS) == -300 * MINUTE_MS);
 	}
 	/* the machine's own, by all its names */
 	assert_true(offset("", SUMMER_MS) == offset("local", SUMMER_MS));
