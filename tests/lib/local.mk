@@ -3,4 +3,4 @@
 check_PROGRAMS += tests/lib/mock
 tests_lib_mock_SOURCES = %D%/mock.c
 tests_lib_mock_LDADD = libhooksync.a $(HS_LIBS)
-EXTRA_DIST += %D%/stage.sh %D%/socket_unit.pl
+EXTRA_DIST += %D%/deliveries.sh %D%/sender.sh %D%/socket_unit.pl %D%/stage.sh

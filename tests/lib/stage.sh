@@ -19,6 +19,8 @@ stage_pids=''
 # shellcheck disable=SC2034 # for the scripts
 pid_redis='' pid_mock='' pid_responder='' pid_worker='' pid_nginx=''
 : "${top_srcdir:?}" "${top_builddir:?}"
+# shellcheck source=tests/lib/sender.sh
+. "$top_srcdir/tests/lib/sender.sh"
 
 stage_open()
 {
@@ -292,16 +294,6 @@ stage_nginx_tcp()
 	stage_fail nginx
 }
 
-
-web() # PATH [CURL OPTION...]
-{
-	web_path=$1
-	shift
-	curl --silent --show-error --max-time 20 \
-		${web_sock:+--unix-socket} ${web_sock:+"$web_sock"} \
-		"$@" "$web_url$web_path"
-}
-
 stage_fail() # NAME; a play without its actors is over
 {
 	echo "Bail out! $1 did not start"
@@ -309,44 +301,7 @@ stage_fail() # NAME; a play without its actors is over
 	exit 1
 }
 
-# ---- the sender: signs as the CRM would, with openssl, not with our code ----
-
-# base64 of 32 bytes; GitHub's scheme takes the whole text as its key
-webhook_secret=whsec_aG9va3N5bmMncyB0ZXN0cyBzaWduIHdpdGggdGhpcyE=
-
-hmac_base64() # HEXKEY; standard input is signed
-{
-	openssl dgst -sha256 -mac HMAC -macopt "hexkey:$1" -binary |
-		openssl base64 -A
-}
-
-to_hex()
-{
-	od -An -v -tx1 | tr -d ' \n'
-}
-
-# The headers of a delivery, one a line, for curl --header @FILE.
-sign_standard() # ID BODYFILE [TIME [SECRET]]
-{
-	sign_time=${3:-$(date +%s)}
-	sign_key=$(printf '%s' "${4:-$webhook_secret}" | sed 's/^whsec_//' |
-		openssl base64 -d -A | to_hex)
-	printf 'webhook-id: %s\nwebhook-timestamp: %s\n' "$1" "$sign_time"
-	printf 'webhook-signature: v1,%s\n' \
-		"$({ printf '%s.%s.' "$1" "$sign_time" && cat "$2"; } |
-			hmac_base64 "$sign_key")"
-	echo 'content-type: application/json'
-}
-
-sign_github() # ID BODYFILE
-{
-	sign_key=$(printf '%s' "$webhook_secret" | to_hex)
-	printf 'x-github-delivery: %s\n' "$1"
-	printf 'x-hub-signature-256: sha256=%s\n' \
-		"$(openssl dgst -sha256 -mac HMAC -macopt "hexkey:$sign_key" \
-			-binary <"$2" | to_hex)"
-	echo 'content-type: application/json'
-}
+# ---- the sender's deliveries; how it signs and posts is in sender.sh ----
 
 # Posts a signed delivery through nginx: the answer's body goes to
 # $stage/answer, its head to $stage/head, its status to standard output.
