@@ -4,7 +4,8 @@
  * signature comes before anything of the body is parsed.
  *
  * One line per request in the log, with the id that the sender got: how a job
- * came, or why a delivery was refused. Payloads and header values stay out.
+ * came, or why a delivery was refused (refusals.h holds back equal ones).
+ * Payloads and header values stay out.
  */
 #include "fcgi/intake.h"
 
@@ -16,6 +17,7 @@
 #include "fcgi/extract.h"
 #include "fcgi/health.h"
 #include "fcgi/ident.h"
+#include "fcgi/refusals.h"
 #include "fcgi/reply.h"
 #include "fcgi/request.h"
 #include "fcgi/router.h"
@@ -27,6 +29,7 @@
 struct intake {
 	struct conf *conf;
 	struct enqueuer *enqueuer;
+	struct refusals *refusals;
 };
 
 struct delivery { /* from its parameters to its answer */
@@ -70,13 +73,8 @@ refuse(struct delivery *delivery, const struct refusal *refusal)
 		allow = router_allow(delivery->kind);
 	if (refusal->status == 503)
 		retry_after_s = delivery->intake->conf->responder.retry_after_s;
-	log_at(refusal->status >= 500 || refusal->status == 401
-		       ? LOG_LEVEL_WARN
-		       : LOG_LEVEL_INFO,
-	       "delivery refused endpoint=%s status=%d request=%s "
-	       "reason=\"%s\"",
-	       endpoint_name(delivery), refusal->status, delivery->id,
-	       refusal->why);
+	refusals_log(delivery->intake->refusals, endpoint_name(delivery),
+		     refusal->status, delivery->id, refusal->why);
 	buf_init(&out, REPLY_BYTES);
 	reply_problem(&out, refusal->status, refusal->detail, allow,
 		      retry_after_s, span_is(delivery->request.method, "HEAD"),
@@ -191,10 +189,13 @@ on_parked(void *ctx, enum hs_err err, enum add_result result)
 					     : "Redis was lost");
 		refuse(delivery, &verdict);
 	} else {
-		log_info("%s queue=%s job=%s endpoint=%s request=%s",
-			 texts[result], delivery->endpoint->queue,
-			 buf_text(&delivery->job_id), delivery->endpoint->name,
-			 delivery->id);
+		log_event(LOG_LEVEL_INFO,
+			  result == ADD_NEW ? MESSAGE_JOB_ADDED
+					    : MESSAGE_REDELIVERED,
+			  "%s queue=%s job=%s endpoint=%s request=%s",
+			  texts[result], delivery->endpoint->queue,
+			  buf_text(&delivery->job_id), delivery->endpoint->name,
+			  delivery->id);
 		buf_init(&out, REPLY_BYTES);
 		reply_success(&out, delivery->id);
 		front_answer(delivery->call, buf_span(&out));
@@ -309,6 +310,7 @@ intake_take(void *ctx, struct front_call *call)
 	const char *const *env = front_env(call);
 
 	delivery_init(&delivery, ctx, call);
+	refusals_tick(delivery.intake->refusals);
 	buf_init(&text, BOUNDS_REASON_BYTES);
 	request_id(env, delivery.id);
 	if (front_env_is_odd(call))
@@ -335,6 +337,7 @@ intake_new(struct conf *conf, struct enqueuer *enqueuer)
 	struct intake *intake = xcalloc(1, sizeof(*intake));
 	intake->conf = conf_ref(conf);
 	intake->enqueuer = enqueuer;
+	intake->refusals = refusals_new();
 	return intake;
 }
 
@@ -343,6 +346,7 @@ intake_free(struct intake *intake)
 {
 	if (intake == NULL)
 		return;
+	refusals_free(intake->refusals);
 	conf_unref(intake->conf);
 	free(intake);
 }

@@ -11,6 +11,7 @@ libresponder_a_SOURCES = \
 	%D%/intake.c %D%/intake.h \
 	%D%/listener.c %D%/listener.h \
 	%D%/records.c %D%/records.h \
+	%D%/refusals.c %D%/refusals.h \
 	%D%/reply.c %D%/reply.h \
 	%D%/request.c %D%/request.h \
 	%D%/router.c %D%/router.h \
@@ -28,6 +29,7 @@ fcgi_tests = tests/unit/records_test tests/unit/fcgi_request_test \
 	tests/unit/ident_test tests/unit/listener_test \
 	tests/unit/enqueuer_test tests/unit/slow_lane_test \
 	tests/unit/acceptor_test tests/unit/front_test \
+	tests/unit/refusals_test \
 	tests/it/responder_test
 check_PROGRAMS += $(fcgi_tests)
 TESTS += $(fcgi_tests)
@@ -48,6 +50,8 @@ tests_unit_slow_lane_test_SOURCES = tests/unit/slow_lane_test.c $(fcgi_peer)
 tests_unit_slow_lane_test_LDADD = $(fcgi_test_libs)
 tests_unit_acceptor_test_SOURCES = tests/unit/acceptor_test.c
 tests_unit_acceptor_test_LDADD = $(fcgi_test_libs)
+tests_unit_refusals_test_SOURCES = tests/unit/refusals_test.c
+tests_unit_refusals_test_LDADD = $(fcgi_test_libs)
 tests_unit_front_test_SOURCES = tests/unit/front_test.c $(fcgi_peer)
 tests_unit_front_test_LDADD = $(fcgi_test_libs)
 tests_it_responder_test_SOURCES = tests/it/responder_test.c $(fcgi_peer) \
