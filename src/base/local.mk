@@ -26,6 +26,7 @@ libhooksync_a_SOURCES += \
 if HAVE_CMOCKA
 base_tests = \
 	tests/unit/err_test \
+	tests/unit/line_test \
 	tests/unit/log_test \
 	tests/unit/clock_test \
 	tests/unit/list_test \
@@ -46,6 +47,8 @@ TESTS += $(base_tests)
 base_test_libs = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
 tests_unit_err_test_SOURCES = tests/unit/err_test.c
 tests_unit_err_test_LDADD = $(base_test_libs)
+tests_unit_line_test_SOURCES = tests/unit/line_test.c
+tests_unit_line_test_LDADD = $(base_test_libs)
 tests_unit_log_test_SOURCES = tests/unit/log_test.c
 tests_unit_log_test_LDADD = $(base_test_libs)
 tests_unit_clock_test_SOURCES = tests/unit/clock_test.c
