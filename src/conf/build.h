@@ -14,6 +14,7 @@
 struct conf_whole { /* what a struct conf stands at the head of */
 	struct conf conf;
 	unsigned n_refs;
+	enum conf_role role;
 	struct settings settings;
 	struct secret **secrets;
 	size_t n_secrets;

@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <libconfig.h>
 
@@ -347,6 +348,7 @@ conf_load(const struct conf_source *source, conf_finding_fn fn, void *ctx,
 	char *folder = file_folder(path);
 	*out = NULL;
 	whole->n_refs = 1;
+	whole->role = source->role;
 	whole->conf.path = xstrdup(path);
 	settings_init(&whole->settings);
 
@@ -505,32 +507,89 @@ conf_each(const struct conf *conf, conf_value_fn fn, void *ctx)
 }
 
 struct change {
-	const struct settings *running;
+	const struct conf_whole *running;
+	const struct conf_whole *fresh;
 	conf_value_fn fn;
 	void *ctx;
 };
+
+static bool
+is_fixed(const struct change *change, const char *name, bool is_reloadable)
+{
+	return !is_reloadable && option_is_for(name, change->running->role);
+}
+
+/* The one secret that only a start reads; a setting shows its name alone. */
+static bool
+is_same_password(const struct change *change)
+{
+	const struct secret *a = change->running->conf.redis.password;
+	const struct secret *b = change->fresh->conf.redis.password;
+	if (a == NULL || b == NULL)
+		return a == b;
+	return span_equal(buf_span(&a->value), buf_span(&b->value));
+}
 
 static void
 on_value(void *ctx, const char *name, const char *value, const char *origin,
 	 bool is_reloadable)
 {
 	const struct change *change = ctx;
-	const struct setting *old = settings_find(change->running, name);
+	const struct setting *old =
+		settings_find(&change->running->settings, name);
 	struct buf text;
-	if (is_reloadable)
+	if (!is_fixed(change, name, is_reloadable))
 		return;
 	buf_init(&text, BOUNDS_CONF_FILE_BYTES);
 	if (old && old->texts)
 		setting_show(old, &text);
-	if (strcmp(buf_text(&text), value) != 0)
+	if (strcmp(buf_text(&text), value) != 0 ||
+	    (strcmp(name, "redis.password") == 0 && !is_same_password(change)))
 		change->fn(change->ctx, name, value, origin, false);
 	buf_fini(&text);
+}
+
+static void
+on_old_value(void *ctx, const char *name, const char *value, const char *origin,
+	     bool is_reloadable)
+{
+	const struct change *change = ctx;
+	const struct setting *fresh =
+		settings_find(&change->fresh->settings, name);
+	(void)value;
+	if (is_fixed(change, name, is_reloadable) &&
+	    (!fresh || !fresh->option || !fresh->texts))
+		change->fn(change->ctx, name, "", origin, false);
 }
 
 void
 conf_each_fixed_change(const struct conf *running, const struct conf *fresh,
 		       conf_value_fn fn, void *ctx)
 {
-	struct change change = { &whole_of(running)->settings, fn, ctx };
+	struct change change = { whole_of(running), whole_of(fresh), fn, ctx };
 	conf_each(fresh, on_value, &change);
+	conf_each(running, on_old_value, &change);
+}
+
+void
+conf_each_stale_secret(const struct conf *conf, int64_t since_at_ms,
+		       conf_secret_fn fn, void *ctx)
+{
+	const struct conf_whole *whole = whole_of(conf);
+	char *folder = file_folder(conf->path);
+	for (size_t i = 0; i < whole->n_secrets; i++) {
+		const struct secret *secret = whole->secrets[i];
+		struct stat st;
+		if (!secret->origin ||
+		    strcmp(secret->origin, "credential") != 0)
+			continue;
+		char *path = xasprintf("%s/secrets/%s", folder, secret->name);
+		if (stat(path, &st) == 0 &&
+		    (int64_t)st.st_ctim.tv_sec * 1000 +
+				    st.st_ctim.tv_nsec / 1000000 >
+			    since_at_ms)
+			fn(ctx, secret, path);
+		free(path);
+	}
+	free(folder);
 }

@@ -161,9 +161,18 @@ typedef void (*conf_value_fn)(void *ctx, const char *name, const char *value,
 			      const char *origin, bool is_reloadable);
 void conf_each(const struct conf *conf, conf_value_fn fn, void *ctx);
 /* After a reload: the values that differ from those of the running
- * configuration but need a restart. */
+ * configuration but need a restart; an empty value: it has none any more. Only
+ * such as the running one's role reads. */
 void conf_each_fixed_change(const struct conf *running,
 			    const struct conf *fresh, conf_value_fn fn,
 			    void *ctx);
+
+/* After a reload: each secret that is systemd's credential and whose file was
+ * changed since (wall time), as far as we may look: a credential is what it was
+ * when the unit started. */
+typedef void (*conf_secret_fn)(void *ctx, const struct secret *secret,
+			       const char *path);
+void conf_each_stale_secret(const struct conf *conf, int64_t since_at_ms,
+			    conf_secret_fn fn, void *ctx);
 
 #endif

@@ -52,7 +52,7 @@ const struct option option_table[] = {
 	  .example = "5s" },
 	/* 800ms: the least patient sender waits 1 s and then forgets the event */
 	{ "redis.enqueue_timeout", OPTION_DURATION, "800ms", 50, MINUTES(1),
-	  .example = "800ms" },
+	  RELOADABLE, .example = "800ms" },
 
 	/* --- queue --- */
 	{ "queue.name", OPTION_TEXT, "sync", .example = "sync" },
@@ -262,6 +262,33 @@ option_is_group(const char *name)
 		if (fits_so_far(option_table[i].name, name, &rest) && *rest)
 			return true;
 	return false;
+}
+
+bool
+option_is_for(const char *name, enum conf_role role)
+{
+	/* a responder takes queue.name over with the endpoints it stands for */
+	static const char *const not_responder[] = {
+		"worker.",     "services.",
+		"routes.",     "queue.limit.",
+		"queue.keep_", "queue.metrics",
+		"queue.name",  "redis.command_timeout",
+	};
+	static const char *const not_worker[] = { "responder.", "endpoints.",
+						  "redis.enqueue_timeout" };
+	const char *const *list = NULL;
+	size_t n = 0;
+	if (role == CONF_ROLE_RESPONDER) {
+		list = not_responder;
+		n = sizeof(not_responder) / sizeof(not_responder[0]);
+	} else if (role == CONF_ROLE_WORKER) {
+		list = not_worker;
+		n = sizeof(not_worker) / sizeof(not_worker[0]);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(name, list[i], strlen(list[i])) == 0)
+			return false;
+	return true;
 }
 
 char *

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "conf/conf.h"
+
 enum option_type {
 	OPTION_TEXT,
 	OPTION_INTEGER,
@@ -45,6 +47,8 @@ const struct option *option_find(const char *name);
 bool option_is_group(const char *name);
 /* Does the name fit the pattern, a '*' standing for one part? */
 bool option_name_fits(const char *pattern, const char *name);
+/* Does that program's running depend on the option? */
+bool option_is_for(const char *name, enum conf_role role);
 /* "HOOKSYNC_WORKER_CONCURRENCY"; NULL for what has no variable (named groups).
  * The caller frees. */
 char *option_env_name(const struct option *option);

@@ -57,6 +57,7 @@ struct rconn {
 	struct resp_reader *reader;
 	struct event *timer;  /* DOWN: next try; LOGIN, UP: deadlines */
 	int64_t armed_due_ms; /* when it fires in UP; RING_NEVER: not set */
+	int64_t state_due_ms; /* when DOWN or LOGIN end; RING_NEVER: never */
 	struct ring *ring;    /* sent and not answered */
 	struct buf scratch;   /* small commands are formatted here */
 	struct login *login;
@@ -316,7 +317,10 @@ schedule_retry(struct rconn *conn)
 
 	if (login_was_refused(conn->login)) /* a person must act: no hurry */
 		half = conn->retry_max_ms / 2;
-	arm(conn, half + (int64_t)digest_random_below((uint64_t)half + 1));
+	int64_t wait_ms =
+		half + (int64_t)digest_random_below((uint64_t)half + 1);
+	conn->state_due_ms = clock_mono_ms() + wait_ms;
+	arm(conn, wait_ms);
 	conn->retry_ms *= 2;
 	if (conn->retry_ms > conn->retry_max_ms)
 		conn->retry_ms = conn->retry_max_ms;
@@ -485,6 +489,7 @@ connect_now(struct rconn *conn)
 {
 	conn->state = RCONN_LOGIN;
 	conn->reader = resp_reader_new();
+	conn->state_due_ms = clock_mono_ms() + conn->connect_timeout_ms;
 	arm(conn, conn->connect_timeout_ms);
 	conn->wire = wire_open(conn->base, topo_resolve(conn->topo),
 			       conn->connect_timeout_ms, &wire_fns, conn);
@@ -519,6 +524,7 @@ rconn_new(struct event_base *base, struct topo *topo,
 	conn->login = login_new(settings, &login_fns, conn);
 	conn->state = RCONN_DOWN;
 	conn->armed_due_ms = RING_NEVER;
+	conn->state_due_ms = RING_NEVER;
 	conn->ring = ring_new();
 	buf_init(&conn->scratch, BOUNDS_OUTPUT_BYTES);
 	snprintf(conn->error, sizeof(conn->error), "not started");
@@ -557,6 +563,7 @@ rconn_start(struct rconn *conn)
 		return;
 	conn->is_started = true;
 	snprintf(conn->error, sizeof(conn->error), "connecting");
+	conn->state_due_ms = clock_mono_ms();
 	arm(conn, 0);
 }
 
@@ -582,6 +589,14 @@ size_t
 rconn_n_pending(const struct rconn *conn)
 {
 	return ring_n_commands(conn->ring);
+}
+
+int64_t
+rconn_due_ms(const struct rconn *conn)
+{
+	if (conn->state != RCONN_UP)
+		return conn->state_due_ms;
+	return ring_earliest_due_ms(conn->ring);
 }
 
 enum hs_err

@@ -74,6 +74,10 @@ bool rconn_is_up(const struct rconn *conn);
 /* Why it is down, for people: "Connection refused". Borrowed. */
 const char *rconn_error(const struct rconn *conn);
 size_t rconn_n_pending(const struct rconn *conn);
+/* By when (monotonic) it must have acted: given a command without answer up, or
+ * a login, or tried again. INT64_MAX: nothing is due. Not to be called often:
+ * looks at each command that is under way. For a watchdog. */
+int64_t rconn_due_ms(const struct rconn *conn);
 
 /* timeout_ms counts from the call; 0: no deadline. HS_TOO_BIG when the command
  * is over BOUNDS_OUTPUT_BYTES. args are borrowed for the

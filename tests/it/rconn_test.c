@@ -235,6 +235,7 @@ says_why_it_is_down(void **state)
 	assert_string_equal(topo_text(topo), "unix:/nonexistent/redis");
 	conn = rconn_new(base, topo, &plain, on_state, &conn);
 	assert_string_equal(rconn_error(conn), "not started");
+	assert_true(rconn_due_ms(conn) == INT64_MAX);
 	assert_int_equal(
 		rconn_send_texts(conn, 0, on_reply, &seen, "PING", NULL),
 		HS_UNAVAILABLE);
@@ -242,6 +243,7 @@ says_why_it_is_down(void **state)
 	rconn_start(conn); /* once is enough, twice does no harm */
 	WAIT_FOR(base, strstr(rconn_error(conn), "No such file") != NULL);
 	turn_for(base, 500); /* several tries */
+	assert_in_range(rconn_due_ms(conn), 1, clock_mono_ms() + 5000);
 	assert_int_equal(n_unreachable, 1);
 	assert_int_equal(n_up + n_down + n_lost + n_back, 0);
 	assert_int_equal(seen.n, 0);
@@ -619,7 +621,10 @@ times_out_when_the_server_stops(void **state)
 		rconn_send_texts(conn, 0, on_lost, &count, "PING", NULL),
 		HS_OK);
 	int64_t sent_ms = clock_mono_ms();
+	assert_in_range(rconn_due_ms(conn), sent_ms, sent_ms + 200);
 	WAIT_FOR(base, count.n == 3);
+	/* it owes another try, soon */
+	assert_in_range(rconn_due_ms(conn), 1, clock_mono_ms() + 5000);
 	assert_true(clock_mono_ms() - sent_ms >= 190);
 	assert_true(clock_mono_ms() - sent_ms < 2000);
 	assert_int_equal(count.n_timeout, 1);
@@ -629,6 +634,7 @@ times_out_when_the_server_stops(void **state)
 	redis_server_resume(server);
 	WAIT_FOR(base, rconn_is_up(conn));
 	ASK(&seen, "PING");
+	assert_true(rconn_due_ms(conn) == INT64_MAX);
 	assert_int_equal(n_lost, 1);
 	assert_int_equal(n_back, 1);
 }

@@ -1286,10 +1286,115 @@ names_what_needs_a_restart(void **state)
 	struct conf *fresh = load();
 	conf_each_fixed_change(running, fresh, on_change, &changes);
 	assert_string_equal(buf_text(&changes), "queue.prefix=\"other\" "
-						"worker.drain_delay=\"1s\" ");
+						"worker.drain_delay=\"1s\" "
+						"worker.queues=[ \"other\" ] ");
 	conf_unref(running);
 	conf_unref(fresh);
 	buf_fini(&changes);
+}
+
+/* What fresh says against running, as one role or the other. */
+static void
+assert_changes(enum conf_role role, const char *running_text,
+	       const char *fresh_text, const char *expected)
+{
+	struct conf *running;
+	struct conf *fresh;
+	struct buf changes;
+	buf_init(&changes, 1024);
+	put_conf(running_text);
+	assert_int_equal(load_as(role, NULL, 0, &running), HS_OK);
+	if (fresh_text == NULL) /* the same, with another secret */
+		put_file("secrets/plain", "other", 0640);
+	else
+		put_conf(fresh_text);
+	assert_int_equal(load_as(role, NULL, 0, &fresh), HS_OK);
+	conf_each_fixed_change(running, fresh, on_change, &changes);
+	assert_string_equal(buf_text(&changes), expected);
+	conf_unref(running);
+	conf_unref(fresh);
+	buf_fini(&changes);
+}
+
+static void
+names_what_is_gone_and_what_is_behind_a_name(void **state)
+{
+	(void)state;
+	assert_changes(CONF_ROLE_RESPONDER,
+		       "responder = { listen = \"unix:/run/x\"; };\n", "",
+		       "responder.listen= ");
+	assert_changes(CONF_ROLE_RESPONDER, "",
+		       "responder = { listen = \"unix:/run/x\"; };\n",
+		       "responder.listen=\"unix:/run/x\" ");
+	assert_changes(CONF_ROLE_WORKER,
+		       "redis = { password = \"secret:plain\"; };\n", NULL,
+		       "redis.password=\"secret:plain\" ");
+}
+
+/* What the other program reads is no business of this one. */
+static void
+names_what_is_its_own(void **state)
+{
+	static const char text[] =
+		"worker = { drain_delay = \"1s\"; };\n"
+		"responder = { listen = \"unix:/run/x\"; };\n"
+		"redis = { enqueue_timeout = \"1s\"; command_timeout = "
+		"\"9s\"; connect_timeout = \"9s\"; };\n"
+		"queue = { name = \"other\"; prefix = \"hooks\"; metrics = "
+		"10; };\n";
+	(void)state;
+	assert_changes(CONF_ROLE_RESPONDER, "", text,
+		       "redis.connect_timeout=\"9s\" "
+		       "queue.prefix=\"hooks\" "
+		       "responder.listen=\"unix:/run/x\" ");
+	assert_changes(CONF_ROLE_WORKER, "", text,
+		       "redis.connect_timeout=\"9s\" "
+		       "redis.command_timeout=\"9s\" queue.name=\"other\" "
+		       "queue.prefix=\"hooks\" queue.metrics=10 "
+		       "worker.drain_delay=\"1s\" "
+		       "worker.queues=[ \"other\" ] ");
+}
+
+static void
+on_stale(void *ctx, const struct secret *secret, const char *path)
+{
+	assert_non_null(strstr(path, "/secrets/plain"));
+	assert_int_equal(buf_addf(ctx, "%s ", secret->name), HS_OK);
+}
+
+/* systemd's copy is as old as the unit's start. */
+static void
+names_secrets_newer_than_their_copy(void **state)
+{
+	struct conf *conf;
+	struct buf names;
+	struct stat st;
+	(void)state;
+	put_folder("credentials");
+	put_file("credentials/secrets_plain", "hush\n", 0640);
+	put_conf("endpoints = { e = { path = \"/e\"; verify = { scheme = "
+		 "\"github\"; secrets = [ \"secret:plain\", "
+		 "\"secret:crm-token\" ]; }; }; };\n");
+	char *folder = in_folder("credentials");
+	char *path = in_folder("secrets/plain");
+	set_env("CREDENTIALS_DIRECTORY", folder);
+	assert_int_equal(stat(path, &st), 0);
+	int64_t changed_ms = (int64_t)st.st_ctim.tv_sec * 1000 +
+			     st.st_ctim.tv_nsec / 1000000;
+	assert_int_equal(load_as(CONF_ROLE_RESPONDER, NULL, 0, &conf), HS_OK);
+	buf_init(&names, 1024);
+	conf_each_stale_secret(conf, changed_ms, on_stale, &names);
+	assert_string_equal(buf_text(&names), "");
+	conf_each_stale_secret(conf, changed_ms - 1, on_stale, &names);
+	assert_string_equal(buf_text(&names), "plain ");
+	buf_reset(&names);
+	assert_int_equal(unlink(path), 0); /* or we may not look */
+	conf_each_stale_secret(conf, 0, on_stale, &names);
+	assert_string_equal(buf_text(&names), "");
+	buf_fini(&names);
+	conf_unref(conf);
+	free(folder);
+	free(path);
 }
 
 static void
@@ -1367,6 +1472,9 @@ main(void)
 		CASE(a_closed_secret_is_for_others_to_check),
 		CASE(each_is_in_order),
 		CASE(names_what_needs_a_restart),
+		CASE(names_what_is_gone_and_what_is_behind_a_name),
+		CASE(names_what_is_its_own),
+		CASE(names_secrets_newer_than_their_copy),
 		CASE(tolerances),
 		CASE(holds_many_endpoints),
 	};
