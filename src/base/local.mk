@@ -4,6 +4,7 @@ libhooksync_a_SOURCES += \
 	%D%/bounds.h \
 	%D%/list.h \
 	%D%/err.c %D%/err.h \
+	%D%/journal.c %D%/journal.h \
 	%D%/line.c %D%/line.h \
 	%D%/log.c %D%/log.h \
 	%D%/message.c %D%/message.h \
@@ -26,6 +27,7 @@ libhooksync_a_SOURCES += \
 if HAVE_CMOCKA
 base_tests = \
 	tests/unit/err_test \
+	tests/unit/journal_test \
 	tests/unit/line_test \
 	tests/unit/log_test \
 	tests/unit/clock_test \
@@ -47,6 +49,8 @@ TESTS += $(base_tests)
 base_test_libs = libhooksync.a $(HS_LIBS) $(CMOCKA_LIBS)
 tests_unit_err_test_SOURCES = tests/unit/err_test.c
 tests_unit_err_test_LDADD = $(base_test_libs)
+tests_unit_journal_test_SOURCES = tests/unit/journal_test.c
+tests_unit_journal_test_LDADD = $(base_test_libs)
 tests_unit_line_test_SOURCES = tests/unit/line_test.c
 tests_unit_line_test_LDADD = $(base_test_libs)
 tests_unit_log_test_SOURCES = tests/unit/log_test.c

@@ -1,18 +1,22 @@
 /*
- * log: from a format to one line on standard error, in one write().
+ * log: from a format to one line, in one write() to standard error, or to one
+ * entry of the journal.
  *
- * The line is put together on the stack and handed to the system whole, so
- * lines of threads (and of neighbours on the same pipe) do not mix and a line
- * can be written when there is no memory left. What came through the format
- * is not trusted: control bytes, C1 controls and bytes that are no UTF-8 are
- * shown as escapes, so a header or a body can neither forge a line nor talk
- * to the terminal of the person who reads it.
+ * The line is put together on the stack (base/line.h, which trusts no argument)
+ * and handed to the system whole, so lines of threads (and of neighbours on the
+ * same pipe) do not mix and a line can be written when there is no memory left.
+ *
+ * Only where standard error *is* the journal do lines go to the journal's own
+ * socket: who redirects standard error gets the lines where they were sent.
+ * What that socket refuses is written to standard error after all, which leads
+ * to the journal as well, without fields.
  *
  * Severities are Postfix's; in the journal warn, error, fatal and bug are
  * warning, err, crit and alert.
  *
  * Known limits: a line that does not fit is cut and ends in "..."; when
- * standard error is gone the line is lost and nobody is told.
+ * standard error is gone the line is lost and nobody is told; a pipe on
+ * standard error that nobody reads stops the loop once it is full.
  */
 #include "base/log.h"
 
@@ -28,6 +32,7 @@
 
 #include "base/bounds.h"
 #include "base/clock.h"
+#include "base/journal.h"
 #include "base/line.h"
 
 /* Room for "<N>", or a level and a program's name, and the newline. */
@@ -108,13 +113,14 @@ static void HS_PRINTF(3, 0) write_line(int severity, enum message message,
 	int saved_errno = errno;
 	struct line line;
 
-	(void)message;
 	line_format(&line, fmt, args);
 	if (line_sink != NULL)
 		line_sink(severity > LOG_LEVEL_ERROR ? LOG_LEVEL_ERROR
 						     : (enum log_level)severity,
 			  line.text);
-	else
+	else if (!to_journal ||
+		 !journal_write(program_name, severities[severity].priority,
+				message, &line))
 		write_plainly(severity, &line);
 	errno = saved_errno;
 }
@@ -141,6 +147,10 @@ log_open(const char *program, enum log_level lowest)
 	program_name = program;
 	lowest_level = (int)lowest;
 	to_journal = stderr_is_journal();
+	if (to_journal)
+		(void)journal_open(JOURNAL_SOCKET);
+	else
+		journal_close();
 }
 
 enum hs_err

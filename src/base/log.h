@@ -1,13 +1,16 @@
 /*
- * log: one line per thing that happened, to standard error.
+ * log: one line per thing that happened, to the journal or to standard error.
  *
  * A line is a short sentence, then key=value pairs with the words of the
- * house (queue, job, endpoint, attempt, reason ...). Under systemd
- * (JOURNAL_STREAM is set) each line starts with the journal's "<N>" priority;
- * elsewhere with the level's name. Control bytes inside a line are escaped, so
- * nothing from outside can forge a second line. Lines longer than
- * BOUNDS_LOG_LINE_BYTES are cut. Payloads, secrets and queries of URLs are
- * never given to this room. Thread: any.
+ * house (queue, job, endpoint, attempt, reason ...). What the *format* says is
+ * a pair is one (base/line.h): values are quoted where they must be, control
+ * bytes are escaped, so nothing from outside can forge a pair or a second line;
+ * a "%s" that is NULL leaves its pair out.
+ *
+ * Where standard error is the journal (JOURNAL_STREAM names it) a line is an
+ * entry with fields (base/journal.h); elsewhere a line of text that starts with
+ * the level's name. Lines longer than BOUNDS_LOG_LINE_BYTES are cut. Payloads,
+ * secrets and queries of URLs are never given to this room. Thread: any.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -42,7 +45,8 @@ void log_at(enum log_level level, const char *fmt, ...) HS_PRINTF(2, 3);
 #define log_warn(...) log_at(LOG_LEVEL_WARN, __VA_ARGS__)
 #define log_error(...) log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
 
-/* A line of a kind that has an id in the journal. */
+/* The same for a line of a kind that has an id: in the journal it can be found
+ * by MESSAGE_ID, and explained. */
 void log_event(enum log_level level, enum message message, const char *fmt, ...)
 	HS_PRINTF(3, 4);
 
