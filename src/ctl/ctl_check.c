@@ -3,20 +3,26 @@
  *
  * What is wrong with the settings, conf knows; whether a jq map compiles, only
  * the worker's program can say, so it is asked too. Where it is not installed
- * (a host that only takes webhooks) the rest is still checked.
+ * (a host that only takes webhooks) the rest is still checked. Where nothing
+ * is configured yet the answer is what to write first.
  */
 #include <errno.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/bounds.h"
 #include "base/doc.h"
+#include "base/file.h"
 #include "base/num.h"
 #include "conf/table.h"
 #include "ctl/ctl.h"
 #include "ctl/grid.h"
+#include "ctl/guide.h"
 #include "ctl/show.h"
 #include "ctl/sibling.h"
 
@@ -25,13 +31,13 @@ enum maps {
 	MAPS_WRONG,   /* the worker said so */
 	MAPS_UNKNOWN, /* there is no worker here */
 	MAPS_SKIPPED, /* the settings were wrong already */
+	MAPS_CLOSED,  /* the worker would miss secrets that we may not see */
 };
 
 static const char *const maps_texts[] = {
-	[MAPS_OK] = "compiled",
-	[MAPS_WRONG] = "wrong",
-	[MAPS_UNKNOWN] = "not checked",
-	[MAPS_SKIPPED] = "not checked",
+	[MAPS_OK] = "compiled",         [MAPS_WRONG] = "wrong",
+	[MAPS_UNKNOWN] = "not checked", [MAPS_SKIPPED] = "not checked",
+	[MAPS_CLOSED] = "not checked",
 };
 
 struct check {
@@ -82,9 +88,26 @@ tell_output(struct check *check, struct span text)
 	}
 }
 
+static bool
+is_closed(const struct secret *secret)
+{
+	return secret && secret->value.len == 0;
+}
+
+static bool
+has_closed_secrets(const struct conf *conf)
+{
+	for (size_t i = 0; conf->services[i]; i++)
+		if (is_closed(conf->services[i]->bearer) ||
+		    is_closed(conf->services[i]->basic))
+			return true;
+	return is_closed(conf->redis.password);
+}
+
 /* The worker's command line: PROGRAM --check -c FILE -o OPTION=VALUE ... */
 static enum maps
-check_maps(const struct cmd_line *line, struct check *check)
+check_maps(const struct cmd_line *line, const struct conf *conf,
+	   struct check *check)
 {
 	static const char *const more[] = { "--check", NULL };
 	char **words = sibling_words("hooksync-worker", line, more);
@@ -94,6 +117,10 @@ check_maps(const struct cmd_line *line, struct check *check)
 
 	if (!words)
 		return MAPS_UNKNOWN;
+	if (has_closed_secrets(conf)) {
+		sibling_words_free(words);
+		return MAPS_CLOSED;
+	}
 	buf_init(&output, BOUNDS_PARAMS_BYTES);
 	if (sibling_run(words, &output, &code) != HS_OK) {
 		ctl_complain("%s: %s", words[0], strerror(errno));
@@ -112,6 +139,57 @@ check_maps(const struct cmd_line *line, struct check *check)
 	sibling_words_free(words);
 	return maps;
 }
+
+/* ---- can the programs read it, too? ---- */
+
+/* Root can read everything; the programs run as a user of their own. */
+static void
+check_reader(const char *path, gid_t group, struct check *check)
+{
+	struct stat st;
+	if (stat(path, &st) != 0 || (st.st_mode & S_IROTH) ||
+	    (st.st_gid == group && (st.st_mode & S_IRGRP)))
+		return;
+	char *text = xasprintf("%s: the programs, which run as hooksync, "
+			       "cannot read it: chmod 644 %s",
+			       path, path);
+	on_finding(check, CONF_ERROR, text);
+	free(text);
+}
+
+static void
+check_readers(const struct conf *conf, struct check *check)
+{
+	const struct group *group = getgrnam("hooksync");
+	char **names = NULL;
+	if (geteuid() != 0 || !group ||
+	    strncmp(conf->path, SYSCONFDIR "/", strlen(SYSCONFDIR "/")) != 0)
+		return;
+	char *folder = file_folder(conf->path);
+	char *more = xasprintf("%s/conf.d", folder);
+	check_reader(conf->path, group->gr_gid, check);
+	if (file_names(more, ".conf", &names) != HS_OK)
+		names = NULL;
+	for (size_t i = 0; names && names[i]; i++) {
+		char *path = xasprintf("%s/%s", more, names[i]);
+		check_reader(path, group->gr_gid, check);
+		free(path);
+	}
+	for (size_t i = 0; conf->routes[i]; i++) {
+		const char *file = conf->routes[i]->map_file;
+		if (!file)
+			continue;
+		char *path = file[0] == '/' ? xstrdup(file)
+					    : xasprintf("%s/%s", folder, file);
+		check_reader(path, group->gr_gid, check);
+		free(path);
+	}
+	file_names_free(names);
+	free(more);
+	free(folder);
+}
+
+/* ---- the answer ---- */
 
 static size_t
 count(void *const *list)
@@ -143,6 +221,29 @@ tell_success(const struct conf *conf, const struct check *check, enum maps maps)
 	if (maps == MAPS_UNKNOWN)
 		ctl_complain("hooksync-worker is not installed here, so the jq "
 			     "maps were not compiled");
+	if (maps == MAPS_CLOSED)
+		ctl_complain("the jq maps were not compiled, for the worker "
+			     "needs its secrets for that: sudo hooksync check");
+}
+
+static void
+tell_json(const struct conf *conf, bool is_good, enum maps maps,
+	  struct span next)
+{
+	printf("],\n \"is_valid\":%s,\"maps\":\"%s\"",
+	       is_good ? "true" : "false", maps_texts[maps]);
+	if (conf)
+		printf(",\"n_endpoints\":%zu,\"n_routes\":%zu,"
+		       "\"n_services\":%zu",
+		       count((void *const *)conf->endpoints),
+		       count((void *const *)conf->routes),
+		       count((void *const *)conf->services));
+	fputs(",\"next\":", stdout);
+	if (next.len > 0)
+		show_json_text(stdout, next);
+	else
+		fputs("null", stdout);
+	fputs("}\n", stdout);
 }
 
 int
@@ -157,26 +258,28 @@ ctl_check(const struct cmd_line *line)
 	struct check check = { .is_json = line->is_json };
 	struct conf *conf = NULL;
 	enum maps maps = MAPS_SKIPPED;
+	struct buf next;
 
+	buf_init(&next, BOUNDS_LOG_LINE_BYTES);
 	if (check.is_json)
 		fputs("{\"findings\":[", stdout);
 	bool is_good = conf_load(&source, on_finding, &check, &conf) == HS_OK;
-	if (is_good)
-		maps = check_maps(line, &check);
-	is_good = is_good && maps != MAPS_WRONG;
-	if (check.is_json) {
-		printf("],\n \"is_valid\":%s,\"maps\":\"%s\"",
-		       is_good ? "true" : "false", maps_texts[maps]);
-		if (conf)
-			printf(",\"n_endpoints\":%zu,\"n_routes\":%zu,"
-			       "\"n_services\":%zu",
-			       count((void *const *)conf->endpoints),
-			       count((void *const *)conf->routes),
-			       count((void *const *)conf->services));
-		fputs("}\n", stdout);
-	} else if (is_good) {
-		tell_success(conf, &check, maps);
+	if (is_good) {
+		maps = check_maps(line, conf, &check);
+		check_readers(conf, &check);
+		if (count((void *const *)conf->endpoints) +
+			    count((void *const *)conf->routes) ==
+		    0)
+			guide_first_endpoint(conf->path, &next);
 	}
+	is_good = is_good && check.n_errors == 0;
+	if (check.is_json)
+		tell_json(conf, is_good, maps, buf_span(&next));
+	else if (is_good)
+		tell_success(conf, &check, maps);
+	if (!check.is_json && is_good && next.len > 0)
+		printf("%s", buf_text(&next));
+	buf_fini(&next);
 	conf_unref(conf);
 	return is_good ? CTL_OK : CTL_CONFIG;
 }

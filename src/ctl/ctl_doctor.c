@@ -1,6 +1,11 @@
 /*
- * ctl_doctor: "hooksync doctor": what is wrong with Redis and the queues, one
- * line for each, and with --repair what can be done about it.
+ * ctl_doctor: "hooksync doctor": what is wrong with this installation, with
+ * Redis and with the queues, one line for each; and with --repair what can be
+ * done about the queues.
+ *
+ * It goes the way of a webhook, so that the first finding is the one to mend
+ * first: settings, Redis, the socket, the responder, then each queue and its
+ * workers. With --queue it is asked about that queue alone.
  *
  * It looks before it acts, acts only on a yes, and looks again afterwards: the
  * exit code tells what is left. A repair may uncover more (a key that could not
@@ -15,11 +20,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bounds.h"
 #include "base/clock.h"
 #include "queue/diagnosis.h"
 #include "queue/doctor.h"
 #include "queue/server.h"
 #include "ctl/ctl.h"
+#include "ctl/premises.h"
 #include "ctl/progress.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
@@ -34,6 +41,8 @@ struct ward { /* one visit of the doctor */
 	struct session *session;
 	const struct conf *conf;
 	const struct cmd_line *line;
+	struct premises *before; /* Redis on a webhook's way: the settings */
+	struct premises *behind; /* the socket, the responder */
 	struct server server;
 	int64_t n_of[DIAGNOSIS_ERROR + 1];
 	int64_t n_repairable; /* findings */
@@ -122,8 +131,11 @@ print_finding_json(const char *where, const struct diagnosis *diagnosis,
 	fputs("]}", stdout);
 }
 
+/* where: the queue's name; queue: the same, or NULL when it is about another
+ * thing than a queue. */
 static void
-tell(struct ward *ward, const char *queue, const struct diagnosis *diagnosis)
+tell(struct ward *ward, const char *where, const char *queue,
+     const struct diagnosis *diagnosis)
 {
 	ward->n_of[diagnosis->severity]++;
 	ward->n_repairable += diagnosis->is_repairable;
@@ -131,14 +143,20 @@ tell(struct ward *ward, const char *queue, const struct diagnosis *diagnosis)
 		print_finding_json(queue, diagnosis, ward->is_first);
 		ward->is_first = false;
 	} else {
-		print_finding(queue ? queue : "redis", diagnosis);
+		print_finding(where, diagnosis);
 	}
 }
 
 static void
 on_server_finding(void *ctx, const struct diagnosis *diagnosis)
 {
-	tell(ctx, NULL, diagnosis);
+	tell(ctx, "redis", NULL, diagnosis);
+}
+
+static void
+on_premises(void *ctx, const char *where, const struct diagnosis *diagnosis)
+{
+	tell(ctx, where, NULL, diagnosis);
 }
 
 static void
@@ -149,7 +167,7 @@ on_queue_finding(void *ctx, const struct diagnosis *diagnosis)
 	/* nobody else knows what is right in a queue of BullMQ Pro */
 	if (patient->is_foreign)
 		told.is_repairable = false;
-	tell(patient->ward, patient->name, &told);
+	tell(patient->ward, patient->name, patient->name, &told);
 }
 
 /* ---- looking ---- */
@@ -442,13 +460,31 @@ tally_reset(struct ward *ward)
 	ward->is_first = true;
 }
 
-static int
-examine(struct ward *ward, struct patient *patients, size_t n)
+static void
+tell_way(struct ward *ward, bool is_redis_up)
 {
 	tally_reset(ward);
 	if (ward->line->is_json)
 		fputs("{\"findings\":[", stdout);
-	diagnosis_of_server(&ward->server, on_server_finding, ward);
+	premises_tell(ward->before, on_premises, ward);
+	if (is_redis_up)
+		diagnosis_of_server(&ward->server, on_server_finding, ward);
+	premises_tell(ward->behind, on_premises, ward);
+}
+
+static void
+print_end(const struct ward *ward)
+{
+	if (ward->line->is_json)
+		print_sum_json(ward);
+	else
+		print_sum(ward, "");
+}
+
+static int
+examine(struct ward *ward, struct patient *patients, size_t n)
+{
+	tell_way(ward, true);
 	for (size_t i = 0; i < n; i++) {
 		int code = look_and_tell(&patients[i]);
 		if (code != CTL_OK)
@@ -499,10 +535,7 @@ visit(struct ward *ward, struct patient *patients, size_t n)
 	code = examine(ward, patients, n);
 	if (code != CTL_OK)
 		return code;
-	if (line->is_json)
-		print_sum_json(ward);
-	else
-		print_sum(ward, "");
+	print_end(ward);
 	if (!line->is_repair || ward->n_repairable == 0)
 		return ends_with(ward);
 	if (!is_confirmed(ward)) {
@@ -542,29 +575,89 @@ visit_queues(struct ward *ward, const char **names)
 	return code;
 }
 
+/* What can be told without Redis. */
+static int
+visit_without_redis(struct ward *ward, const char *why)
+{
+	premises_add_lost_redis(ward->before, ward->conf, why);
+	if (!ward->line->queue)
+		premises_look_at_door(ward->behind, ward->conf, false);
+	tell_way(ward, false);
+	print_end(ward);
+	return CTL_UNAVAILABLE;
+}
+
+static int
+visit_installation(struct ward *ward)
+{
+	const char **queues =
+		ctl_queues(ward->line, ward->conf, CTL_QUEUES_ALL);
+	struct buf why;
+	int code = CTL_USAGE;
+
+	if (!queues)
+		return code;
+	buf_init(&why, BOUNDS_REASON_BYTES);
+	ward->session = session_try(ward->conf, &why);
+	if (!ward->session) {
+		code = visit_without_redis(ward, buf_text(&why));
+	} else {
+		if (!ward->line->queue)
+			premises_look_at_door(ward->behind, ward->conf, true);
+		code = visit_queues(ward, queues);
+	}
+	session_close(ward->session);
+	buf_fini(&why);
+	free(queues);
+	return code;
+}
+
+/* Settings so wrong that not even Redis is known from them. */
+static int
+visit_settings(struct ward *ward)
+{
+	premises_look_at_settings(ward->before, ward->line);
+	tell_way(ward, false);
+	print_end(ward);
+	return CTL_CONFIG;
+}
+
+static void
+on_nothing(void *ctx, enum conf_severity severity, const char *text)
+{
+	(void)ctx;
+	(void)severity;
+	(void)text; /* premises_look_at_settings() says it */
+}
+
 int
 ctl_doctor(const struct cmd_line *line)
 {
-	struct ward ward = { .line = line };
+	const struct conf_source source = {
+		.path = line->conf_path,
+		.role = CONF_ROLE_COMMAND,
+		.flags = line->flags,
+		.n_flags = line->n_flags,
+	};
+	struct ward ward = {
+		.line = line,
+		.before = premises_new(),
+		.behind = premises_new(),
+	};
 	struct conf *conf = NULL;
-	const char **queues = NULL;
-	int code = ctl_load(line, CONF_ROLE_COMMAND, &conf);
+	int code;
 
-	if (code != CTL_OK)
-		goto out;
-	ward.conf = conf;
-	queues = ctl_queues(line, conf, CTL_QUEUES_ALL);
-	code = CTL_USAGE;
-	if (!queues)
-		goto out;
-	ward.session = session_open(conf);
-	code = CTL_UNAVAILABLE;
-	if (ward.session)
-		code = visit_queues(&ward, queues);
-out:
-	session_close(ward.session);
+	if (conf_load(&source, on_nothing, NULL, &conf) == HS_OK) {
+		ward.conf = conf;
+		if (!line->queue)
+			premises_look_at_settings(ward.before, line);
+		code = visit_installation(&ward);
+	} else {
+		code = visit_settings(&ward);
+	}
 	server_fini(&ward.server);
-	free(queues);
+	premises_free(ward.before);
+	premises_free(ward.behind);
 	conf_unref(conf);
 	return code;
 }

@@ -25,6 +25,8 @@ src_ctl_libctl_a_SOURCES = \
 	%D%/fcgi_client.c %D%/fcgi_client.h \
 	%D%/filter.c %D%/filter.h \
 	%D%/grid.c %D%/grid.h \
+	%D%/guide.c %D%/guide.h \
+	%D%/premises.c %D%/premises.h \
 	%D%/preview.c %D%/preview.h \
 	%D%/progress.c %D%/progress.h \
 	%D%/removal.c %D%/removal.h \

@@ -17,11 +17,13 @@
 
 #include <event2/event.h>
 
+#include "base/bounds.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "redis/rconn.h"
 #include "redis/topo.h"
 #include "ctl/ctl.h"
+#include "ctl/guide.h"
 
 enum { TRIES = 3 };
 
@@ -91,17 +93,6 @@ session_connect(struct session *session)
 	return rconn_is_up(session->conn);
 }
 
-static void
-complain_away(const struct session *session)
-{
-	const char *why = rconn_error(session->conn);
-	ctl_complain("Redis at %s cannot be used: %s", topo_text(session->topo),
-		     why && *why ? why : "no answer in time");
-	ctl_complain("is it running, and are redis.url, the password and the "
-		     "database right? \"hooksync config\" shows what is in "
-		     "force");
-}
-
 static struct rconn *
 connection_new(struct session *session, const char *label, rconn_state_fn fn,
 	       void *ctx)
@@ -122,15 +113,30 @@ connection_new(struct session *session, const char *label, rconn_state_fn fn,
 	return rconn_new(session->base, session->topo, &settings, fn, ctx);
 }
 
-struct session *
-session_open(const struct conf *conf)
+static struct topo *
+topo_new(const struct conf *conf)
 {
-	struct session *session = xcalloc(1, sizeof *session);
-	struct topo_address address = {
+	const struct topo_address address = {
 		.unix_path = conf->redis.unix_path,
 		.host = conf->redis.host,
 		.port = (int)conf->redis.port,
 	};
+	return topo_static_new(&address);
+}
+
+char *
+session_address_of(const struct conf *conf)
+{
+	struct topo *topo = topo_new(conf);
+	char *text = xstrdup(topo_text(topo));
+	topo_free(topo);
+	return text;
+}
+
+struct session *
+session_try(const struct conf *conf, struct buf *why)
+{
+	struct session *session = xcalloc(1, sizeof *session);
 	const struct timeval tick = { .tv_usec = 20 * 1000 };
 
 	session->conf = conf;
@@ -141,15 +147,44 @@ session_open(const struct conf *conf)
 		event_new(session->base, -1, EV_PERSIST, on_tick, session);
 	if (!session->tick || event_add(session->tick, &tick) < 0)
 		log_fatal(CTL_OS, "the event loop could not be made");
-	session->topo = topo_static_new(&address);
+	session->topo = topo_new(conf);
 	session->conn = connection_new(session, "redis", on_state, session);
 	if (session_connect(session)) {
 		event_del(session->tick);
 		return session;
 	}
-	complain_away(session);
+	const char *said = rconn_error(session->conn);
+	buf_notef(why, "%s", said && *said ? said : "no answer in time");
 	session_close(session);
 	return NULL;
+}
+
+struct session *
+session_open(const struct conf *conf)
+{
+	struct buf why;
+	struct buf advice;
+
+	buf_init(&why, BOUNDS_REASON_BYTES);
+	buf_init(&advice, BOUNDS_LOG_LINE_BYTES);
+	struct session *session = session_try(conf, &why);
+	if (!session) {
+		char *address = session_address_of(conf);
+		ctl_complain("Redis at %s cannot be used: %s", address,
+			     buf_text(&why));
+		guide_redis(&conf->redis, buf_text(&why), &advice);
+		if (advice.len > 0)
+			ctl_complain("%s", buf_text(&advice));
+		else
+			ctl_complain("is it running, and are redis.url, the "
+				     "password and the database right? "
+				     "\"hooksync config\" shows what is in "
+				     "force");
+		free(address);
+	}
+	buf_fini(&advice);
+	buf_fini(&why);
+	return session;
 }
 
 void
@@ -195,6 +230,16 @@ session_queue(struct session *session, const char *name)
 	return queue;
 }
 
+static void
+complain_advice(const struct conf *conf, const char *text)
+{
+	struct buf advice;
+	buf_init(&advice, BOUNDS_LOG_LINE_BYTES);
+	guide_redis(&conf->redis, text, &advice);
+	ctl_complain("%s", buf_text(&advice));
+	buf_fini(&advice);
+}
+
 void
 session_begin(struct session *session)
 {
@@ -215,6 +260,8 @@ session_end(struct session *session, enum hs_err err, const char *text)
 	else
 		ctl_complain("Redis at %s: %s", topo_text(session->topo),
 			     text && *text ? text : hs_err_text(err));
+	if (err == HS_PROTOCOL && text && strncmp(text, "NOPERM", 6) == 0)
+		complain_advice(session->conf, text);
 	if (err == HS_PROTOCOL && text && strncmp(text, "WRONGTYPE", 9) == 0)
 		ctl_complain("a key of the queue holds something else: "
 			     "\"hooksync doctor\" finds it");

@@ -18,6 +18,10 @@ struct session;
  * look at (then the exit code is CTL_UNAVAILABLE). conf is borrowed for the
  * session's life. */
 struct session *session_open(const struct conf *conf);
+/* The same, but says nothing: why (at most BOUNDS_REASON_BYTES) tells it. */
+struct session *session_try(const struct conf *conf, struct buf *why);
+/* Where Redis is by the configuration, for people; the caller frees. */
+char *session_address_of(const struct conf *conf);
 void session_close(struct session *session);
 
 /* A queue on the session's connection; belongs to the session. */

@@ -504,11 +504,13 @@ say_workers(const struct speaker *speaker, const struct diagnosis_facts *facts)
 		 vitals->counter == 0)
 		say(speaker,
 		    info("unused",
-			 "if your programs use it, compare redis.url, "
-			 "queue.prefix and the name with theirs"),
+			 "systemctl start hooksync-worker; if other programs "
+			 "use the queue, compare redis.url, queue.prefix and "
+			 "the name with theirs"),
 		    "no worker is connected, and there never was a job");
 	else if (facts->n_workers == 0)
-		say(speaker, info("workers", ""), "no worker is connected");
+		say(speaker, info("workers", "systemctl start hooksync-worker"),
+		    "no worker is connected");
 	if (late_ms > OVERDUE_MS && facts->n_workers != 0)
 		say(speaker,
 		    (vitals->n[JOB_ACTIVE] == 0 && !vitals->is_paused

@@ -62,7 +62,7 @@ is 'a job without a worker is a warning' "$(doctor)" 1
 finds 'warning: sync: no worker is connected, and there are jobs'
 is 'nothing can be repaired there' "$(doctor --repair --yes)" 1
 is 'another queue is not meant' "$(doctor --queue other)" 0
-is_silent_about 'sync'
+is_silent_about ': sync:'
 is 'no such name' "$(doctor --queue a:b)" 64
 crm_put 1 '{"fullName":"Mary Shelley","email":"mary@example.com"}'
 stage_worker

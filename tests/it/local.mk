@@ -7,6 +7,7 @@ IT_STORIES = \
 	%D%/crash.sh \
 	%D%/burst.sh \
 	%D%/doctor.sh \
+	%D%/newcomer.sh \
 	%D%/redis_down.sh \
 	%D%/nginx.sh
 TESTS += $(IT_STORIES)

@@ -169,7 +169,9 @@ test_healthy_queue(void **state)
 	assert_non_null(strstr(said, "queue.prefix"));
 	report.last.counter = 1;
 	judge_queue(&report, 0);
-	assert_string_equal(said, "info workers 0: no worker is connected; \n");
+	assert_string_equal(
+		said, "info workers 0: no worker is connected; systemctl start "
+		      "hooksync-worker\n");
 	report.last.n[JOB_WAIT] = 5;
 	report.last.next_timestamp_ms = NOW - 130000;
 	report.last.n[JOB_FAILED] = 1;

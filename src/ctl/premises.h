@@ -1,0 +1,36 @@
+/*
+ * premises: what stands around the queues on this host: the settings, the
+ * socket that the web server knocks at, the responder behind it. The doctor
+ * looks there first, because most of what ails a young installation is there.
+ *
+ * Findings have the form of those of a queue; `where` is "settings", "socket"
+ * or "responder". Nothing is changed; the responder is asked for /readyz.
+ */
+#ifndef CTL_PREMISES_H
+#define CTL_PREMISES_H
+
+#include "conf/conf.h"
+#include "queue/diagnosis.h"
+#include "ctl/cmd.h"
+
+struct premises;
+
+struct premises *premises_new(void);
+void premises_free(struct premises *premises);
+
+/* The settings, every secret included, as the programs read them. */
+void premises_look_at_settings(struct premises *premises,
+			       const struct cmd_line *line);
+/* A Redis that cannot be reached: why, as the session said. */
+void premises_add_lost_redis(struct premises *premises, const struct conf *conf,
+			     const char *why);
+/* The socket and the responder; is_redis_up: by our own experience. */
+void premises_look_at_door(struct premises *premises, const struct conf *conf,
+			   bool is_redis_up);
+
+/* In the order in which they were found. */
+typedef void (*premises_fn)(void *ctx, const char *where,
+			    const struct diagnosis *diagnosis);
+void premises_tell(const struct premises *premises, premises_fn fn, void *ctx);
+
+#endif
