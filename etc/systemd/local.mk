@@ -12,18 +12,21 @@ nodist_systemdsystemunit_DATA = \
 EXTRA_DIST += \
 	%D%/hooksync-fcgi.service.in \
 	%D%/hooksync-worker.service.in \
-	%D%/sandbox.in
+	$(unit_parts)
 CLEANFILES += $(nodist_systemdsystemunit_DATA)
 
-# One worker and the workers beside it are one text, but for the instance.
+# What the units share stands once; one worker and the workers beside it are one
+# text, but for the instance.
+unit_parts = %D%/secrets.in %D%/reload.in %D%/sandbox.in
 unit_make = $(MKDIR_P) $(@D) && sed \
-	-e '/^@sandbox[@]$$/r $(srcdir)/%D%/sandbox.in' \
-	-e '/^@sandbox[@]$$/d'
+	-e '/^@secrets[@]$$/r $(srcdir)/%D%/secrets.in' -e '/^@secrets[@]$$/d' \
+	-e '/^@reload[@]$$/r $(srcdir)/%D%/reload.in' -e '/^@reload[@]$$/d' \
+	-e '/^@sandbox[@]$$/r $(srcdir)/%D%/sandbox.in' -e '/^@sandbox[@]$$/d'
 unit_paths = sed \
 	-e 's|@sbindir[@]|$(sbindir)|g' \
 	-e 's|@bindir[@]|$(bindir)|g' \
 	-e 's|@sysconfdir[@]|$(sysconfdir)|g' >$@.tmp && mv $@.tmp $@
-unit_needs = %D%/sandbox.in %D%/local.mk
+unit_needs = $(unit_parts) %D%/local.mk
 
 %D%/hooksync-fcgi.service: %D%/hooksync-fcgi.service.in $(unit_needs)
 	$(AM_V_GEN)$(unit_make) \
