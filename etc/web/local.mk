@@ -8,7 +8,6 @@ dist_nginxsnippets_DATA = \
 
 apacheconfdir = $(sysconfdir)/apache2/conf-available
 dist_apacheconf_DATA = \
-	%D%/apache/hooksync-fcgid.conf \
 	%D%/apache/hooksync.conf
 
 lighttpdconfdir = $(sysconfdir)/lighttpd/conf-available
@@ -16,6 +15,7 @@ dist_lighttpdconf_DATA = \
 	%D%/lighttpd/50-hooksync.conf
 
 dist_examples_DATA += \
+	%D%/apache/hooksync-fcgid.conf \
 	%D%/apache-site.conf \
 	%D%/nginx-site.conf \
 	%D%/spawn-fcgi.service
