@@ -56,6 +56,7 @@ move_to(struct attempt *attempt, enum attempt_state state)
 		log_debug("job %s job=%s", attempt_state_text(state),
 			  attempt->job->id);
 	attempt->state = state;
+	attempt->moved_ms = clock_mono_ms();
 }
 
 struct attempt *
@@ -69,6 +70,7 @@ attempt_new(const struct attempt_env *env, struct job *job)
 	attempt->env = env;
 	attempt->job = job;
 	attempt->taken_us = clock_mono_us();
+	attempt->moved_ms = attempt->taken_us / 1000;
 	attempt->lock_due_ms = INT64_MAX;
 	buf_init(&attempt->end.value, BOUNDS_REASON_BYTES);
 	buf_init(&attempt->end.stack, BOUNDS_STACKTRACE_BYTES);
@@ -100,6 +102,7 @@ attempt_free(struct attempt *attempt)
 	buf_fini(&attempt->end.value);
 	buf_fini(&attempt->end.stack);
 	job_free(attempt->job);
+	plan_unref(attempt->plan);
 	free(attempt);
 }
 
@@ -115,6 +118,7 @@ attempt_give_back(struct attempt *attempt)
 {
 	stop_running(attempt);
 	attempt->state = ATTEMPT_ENDED;
+	attempt->moved_ms = clock_mono_ms();
 	attempt->end.kind = FINISH_GIVE_BACK;
 	buf_reset(&attempt->end.value);
 }
@@ -124,6 +128,7 @@ attempt_postpone(struct attempt *attempt, int64_t delay_ms, const char *why)
 {
 	log_assert(attempt->state == ATTEMPT_NEW);
 	attempt->state = ATTEMPT_ENDED;
+	attempt->moved_ms = clock_mono_ms();
 	attempt->end.kind = FINISH_POSTPONE;
 	attempt->end.delay_ms = delay_ms;
 	buf_notef(&attempt->end.value, "%s", why);
@@ -195,13 +200,13 @@ end_done(struct attempt *attempt, const char *what, int status)
 	if (status)
 		buf_notef(&attempt->end.value, ",\"status\":%d", status);
 	buf_notef(&attempt->end.value, "}");
+	attempt->end.outcome = what;
+	attempt->end.status = status;
 	end_with(attempt, FINISH_COMPLETED);
 }
 
 /* ---- requests ---- */
 
-	attempt->end.outcome = what;
-	attempt->end.status = status;
 static void on_answer(void *ctx, const struct http_answer *answer);
 
 static const struct route_call *
@@ -384,6 +389,15 @@ start_map(struct attempt *attempt)
 	buf_fini(&attempt->source);
 	attempt->work = map_start(attempt->env->map, attempt->route->map,
 				  &input, on_mapped, attempt);
+}
+
+int64_t
+attempt_due_ms(const struct attempt *attempt)
+{
+	if (attempt->state != ATTEMPT_FETCHING &&
+	    attempt->state != ATTEMPT_PUSHING)
+		return INT64_MAX;
+	return attempt->moved_ms + call_of(attempt)->service->timeout_ms;
 }
 
 enum hs_err
@@ -589,7 +603,8 @@ checks(struct attempt *attempt)
 		buf_notef(reason, "%s", job->poison);
 		return false;
 	}
-	attempt->route = plan_find(attempt->env->plan, job->name);
+	attempt->plan = plan_ref(attempt->env->plan);
+	attempt->route = plan_find(attempt->plan, job->name);
 	if (!attempt->route) {
 		buf_notef(reason, "no route for job name \"%.*s\"",
 			  BOUNDS_NAME_BYTES, job->name);

@@ -52,8 +52,8 @@ enum attempt_state {
 
 struct attempt;
 
-struct attempt_env { /* what all attempts of a worker share; borrowed */
-	struct plan *plan;
+struct attempt_env {       /* what all attempts of a worker share; borrowed */
+	struct plan *plan; /* of those that start from now on */
 	struct http *http;
 	struct map *map;
 	/* From the loop, also from inside attempt_start(): do not free the
@@ -84,8 +84,10 @@ struct attempt {
 	enum attempt_state state;
 	struct attempt_end end;
 	int64_t taken_us; /* monotonic */
+	int64_t moved_ms; /* monotonic: when it came into its state */
 	/* private */
 	const struct attempt_env *env;
+	struct plan *plan; /* the one it began with */
 	struct plan_route *route;
 	enum outcome_step step; /* of the request to come or under way */
 	struct gate_ticket ticket;
@@ -108,6 +110,9 @@ void attempt_admit(struct attempt *attempt, enum gate_answer answer);
 void attempt_cancel(struct attempt *attempt);
 /* Stops what runs and ends it as FINISH_GIVE_BACK, without on_end. */
 void attempt_give_back(struct attempt *attempt);
+/* By when (monotonic ms) the request under way must have ended: INT64_MAX: none
+ * is. */
+int64_t attempt_due_ms(const struct attempt *attempt);
 /* Ends one that has not started, as FINISH_POSTPONE, without on_end. */
 void attempt_postpone(struct attempt *attempt, int64_t delay_ms,
 		      const char *why);

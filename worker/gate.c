@@ -41,12 +41,14 @@
 #define STORM_MS 10000
 
 struct gate {
-	const char *name;
+	size_t n_refs;
+	char *name;
 	int64_t concurrency;
 	int64_t gone_limit;
 	int64_t window; /* requests at once now; 1 ... concurrency */
 	int64_t n_inside;
 	struct list line; /* tickets that wait, the first in front */
+	int64_t moved_ms; /* when one came in, or the line began */
 	enum gate_cause cause;
 	int64_t open_due_ms; /* while cause is not GATE_OPEN */
 	int64_t pause_ms;    /* the present pause, for growing */
@@ -62,7 +64,8 @@ gate_new(const char *name, int64_t concurrency, int64_t gone_limit)
 {
 	struct gate *gate = xcalloc(1, sizeof(*gate));
 
-	gate->name = name;
+	gate->n_refs = 1;
+	gate->name = xstrdup(name);
 	gate->concurrency = concurrency > 0 ? concurrency : 1;
 	gate->window = gate->concurrency;
 	gate->gone_limit = gone_limit;
@@ -72,14 +75,22 @@ gate_new(const char *name, int64_t concurrency, int64_t gone_limit)
 	return gate;
 }
 
-void
-gate_free(struct gate *gate)
+struct gate *
+gate_ref(struct gate *gate)
 {
-	if (!gate)
+	gate->n_refs++;
+	return gate;
+}
+
+void
+gate_unref(struct gate *gate)
+{
+	if (!gate || --gate->n_refs > 0)
 		return;
 	log_assert(list_is_empty(&gate->line) && gate->n_inside == 0);
 	for (size_t i = 0; i < OUTAGE_JOBS; i++)
 		buf_fini(&gate->troubled[i]);
+	free(gate->name);
 	free(gate);
 }
 
@@ -87,6 +98,17 @@ const char *
 gate_name(const struct gate *gate)
 {
 	return gate->name;
+}
+
+void
+gate_set_limits(struct gate *gate, int64_t concurrency, int64_t gone_limit)
+{
+	const bool was_wide = gate->window == gate->concurrency;
+
+	gate->concurrency = concurrency > 0 ? concurrency : 1;
+	gate->gone_limit = gone_limit;
+	if (was_wide || gate->window > gate->concurrency)
+		gate->window = gate->concurrency;
 }
 
 void
@@ -237,8 +259,9 @@ gate_is_shut(const struct gate *gate, bool is_fetch, int64_t now_ms)
 }
 
 static void
-go_in(struct gate *gate, struct gate_ticket *ticket)
+go_in(struct gate *gate, struct gate_ticket *ticket, int64_t now_ms)
 {
+	gate->moved_ms = now_ms;
 	ticket->gate = gate;
 	ticket->is_inside = true;
 	gate->n_inside++;
@@ -260,11 +283,13 @@ gate_enter(struct gate *gate, struct gate_ticket *ticket, bool is_fetch,
 	ticket->is_probe = false;
 	if (gate->cause != GATE_OPEN ||
 	    (list_is_empty(&gate->line) && gate->n_inside < gate->window)) {
-		go_in(gate, ticket);
+		go_in(gate, ticket, now_ms);
 		return GATE_GO;
 	}
 	ticket->gate = gate;
 	ticket->is_inside = false;
+	if (list_is_empty(&gate->line))
+		gate->moved_ms = now_ms;
 	list_push_back(&gate->line, &ticket->node);
 	return GATE_WAIT;
 }
@@ -303,7 +328,7 @@ gate_next(struct gate *gate, int64_t now_ms, enum gate_answer *answer)
 	if (gate->cause == GATE_OPEN && gate->n_inside >= gate->window)
 		return NULL;
 	list_remove(&ticket->node);
-	go_in(gate, ticket);
+	go_in(gate, ticket, now_ms);
 	*answer = GATE_GO;
 	return ticket;
 }
@@ -391,6 +416,12 @@ gate_report(struct gate_ticket *ticket, enum gate_verdict verdict,
 	if (gate->window < gate->concurrency)
 		gate->window++;
 	return true;
+}
+
+int64_t
+gate_waits_since_ms(const struct gate *gate)
+{
+	return list_is_empty(&gate->line) ? -1 : gate->moved_ms;
 }
 
 enum gate_cause

@@ -60,11 +60,17 @@ struct gate_ticket { /* embedded in an attempt; gate's own while in use */
 	bool is_fetch;
 };
 
-/* name is borrowed for the gate's life. gone_limit 0: never shuts for `gone`. */
+/* name is copied. gone_limit 0: never shuts for `gone`. Born with one
+ * reference: a service that a new configuration leaves as it was keeps its gate,
+ * and what the gate has learned. */
 struct gate *gate_new(const char *name, int64_t concurrency,
 		      int64_t gone_limit);
-void gate_free(struct gate *gate); /* no ticket may be left */
+struct gate *gate_ref(struct gate *gate);
+void gate_unref(struct gate *gate); /* the last: no ticket may be left */
 const char *gate_name(const struct gate *gate);
+/* Others from now on. Who is inside stays; what the gate has learned, too. */
+void gate_set_limits(struct gate *gate, int64_t concurrency,
+		     int64_t gone_limit);
 
 void gate_ticket_init(struct gate_ticket *ticket);
 enum gate_answer gate_enter(struct gate *gate, struct gate_ticket *ticket,
@@ -87,6 +93,9 @@ bool gate_report(struct gate_ticket *ticket, enum gate_verdict verdict,
  * report of the same answer. */
 void gate_pause(struct gate *gate, int64_t pause_ms, int64_t now_ms);
 
+/* Since when (monotonic ms) nobody came in though tickets wait in line; -1: no
+ * ticket waits. One inside must be done before long. */
+int64_t gate_waits_since_ms(const struct gate *gate);
 /* Would a request be sent away now? (So that a job need not fetch what it
  * could not push.) */
 bool gate_is_shut(const struct gate *gate, bool is_fetch, int64_t now_ms);

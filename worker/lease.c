@@ -8,6 +8,10 @@
  * the first renewal after it says who is still ours. A lost lock cancels its
  * attempt: another worker may have the job, and two must not push at once
  * longer than can be helped.
+ *
+ * Where the loop has much to do, its timer goes first (priority 0 of the loop's
+ * events), and a renewal whose turn came while the last one had no answer is
+ * made up for with the answer, not a quarter of the lock's time later.
  */
 #include "worker/lease.h"
 
@@ -26,7 +30,10 @@ struct lease {
 	struct settle *settle;
 	int64_t lock_duration_ms;
 	bool is_asking;
+	bool is_missed;   /* its time came while is_asking */
 	int64_t asked_ms; /* monotonic */
+	int64_t asked_duration_ms;
+	int64_t fire_due_ms;
 	struct log_storm storm;
 };
 
@@ -39,7 +46,7 @@ note_renewed(const struct lease *lease, struct list *list)
 
 		if (attempt->taken_us / 1000 < lease->asked_ms)
 			attempt->lock_due_ms =
-				lease->asked_ms + lease->lock_duration_ms;
+				lease->asked_ms + lease->asked_duration_ms;
 	}
 }
 
@@ -68,6 +75,8 @@ on_extended(void *ctx, enum hs_err err, const char *text,
 				    "it could not be renewed");
 	}
 	note_renewed(lease, &lease->roster->active);
+	if (lease->is_missed)
+		lease_renew(lease);
 }
 
 static size_t
@@ -91,6 +100,7 @@ lease_renew(struct lease *lease)
 	const char **ids;
 	size_t n = 0;
 
+	lease->is_missed = lease->is_asking;
 	if (lease->is_asking || roster->n == 0)
 		return;
 	ids = xcalloc(roster->n, sizeof(*ids));
@@ -101,15 +111,48 @@ lease_renew(struct lease *lease)
 			  lease->lock_duration_ms, on_extended, lease) == HS_OK)
 		lease->is_asking = true;
 	lease->asked_ms = clock_mono_ms();
+	lease->asked_duration_ms = lease->lock_duration_ms;
 	free(ids);
+}
+
+static void
+wind_up(struct lease *lease)
+{
+	const int64_t ms = lease->lock_duration_ms / 4; /* BullMQ's own */
+
+	lease->fire_due_ms = clock_mono_ms() + ms;
+	bell_set(lease->timer, ms);
 }
 
 static void
 on_timer(evutil_socket_t fd, short what, void *ctx)
 {
+	struct lease *lease = ctx;
+
 	(void)fd;
 	(void)what;
-	lease_renew(ctx);
+	wind_up(lease);
+	lease_renew(lease);
+}
+
+void
+lease_set_duration(struct lease *lease, int64_t lock_duration_ms)
+{
+	if (lease->lock_duration_ms == lock_duration_ms)
+		return;
+	lease->lock_duration_ms = lock_duration_ms;
+	wind_up(lease);
+}
+
+int64_t
+lease_due_ms(const struct lease *lease)
+{
+	const int64_t answer_due_ms =
+		lease->asked_ms + lease->roster->queue->timeout_ms;
+
+	if (lease->is_asking && answer_due_ms < lease->fire_due_ms)
+		return answer_due_ms;
+	return lease->fire_due_ms;
 }
 
 struct lease *
@@ -117,12 +160,13 @@ lease_new(struct event_base *base, struct roster *roster, struct settle *settle,
 	  int64_t lock_duration_ms)
 {
 	struct lease *lease = xcalloc(1, sizeof(*lease));
-	const int64_t every_ms = lock_duration_ms / 4; /* BullMQ's own rhythm */
 
 	lease->roster = roster;
 	lease->settle = settle;
-	lease->lock_duration_ms = lock_duration_ms;
-	lease->timer = bell_every(base, every_ms, on_timer, lease);
+	lease->timer = bell_new(base, on_timer, lease);
+	if (event_priority_set(lease->timer, 0))
+		log_bug("a timer has no priority");
+	lease_set_duration(lease, lock_duration_ms);
 	return lease;
 }
 

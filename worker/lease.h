@@ -17,5 +17,9 @@ struct lease *lease_new(struct event_base *base, struct roster *roster,
 void lease_free(struct lease *lease);
 /* Now, and not only when the timer says: the connection is back. */
 void lease_renew(struct lease *lease);
+/* For renewals from now on. */
+void lease_set_duration(struct lease *lease, int64_t lock_duration_ms);
+/* By when (monotonic ms) it must have renewed, or got an answer. */
+int64_t lease_due_ms(const struct lease *lease);
 
 #endif

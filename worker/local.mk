@@ -1,10 +1,12 @@
 # The worker: all but main.c in a library, so that tests can link its rooms.
 noinst_LIBRARIES += libworker.a
 libworker_a_SOURCES = \
+	%D%/announce.c %D%/announce.h \
 	%D%/attempt.c %D%/attempt.h \
 	%D%/bell.c %D%/bell.h \
 	%D%/gate.c %D%/gate.h \
 	%D%/lease.c %D%/lease.h \
+	%D%/load.c %D%/load.h \
 	%D%/map.c %D%/map.h \
 	%D%/map_jq.c %D%/map_jq.h \
 	%D%/outcome.c %D%/outcome.h \
@@ -12,6 +14,8 @@ libworker_a_SOURCES = \
 	%D%/pump.c %D%/pump.h \
 	%D%/quote.c %D%/quote.h \
 	%D%/rehearsal.c %D%/rehearsal.h \
+	%D%/reload.c %D%/reload.h \
+	%D%/report.c %D%/report.h \
 	%D%/request.c %D%/request.h \
 	%D%/roster.c %D%/roster.h \
 	%D%/settle.c %D%/settle.h \
@@ -19,7 +23,8 @@ libworker_a_SOURCES = \
 	%D%/source.c %D%/source.h \
 	%D%/stats.c %D%/stats.h \
 	%D%/tick.c %D%/tick.h \
-	%D%/target.c %D%/target.h
+	%D%/target.c %D%/target.h \
+	%D%/vigil.c %D%/vigil.h
 WORKER_LIBS = libworker.a libhooksync.a $(JQ_LIBS) $(CURL_LIBS) $(HS_LIBS)
 
 sbin_PROGRAMS += hooksync-worker

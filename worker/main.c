@@ -1,9 +1,9 @@
 /*
  * hooksync-worker: turns jobs into changes in the target.
  *
- * The boot, aloud: flags; configuration, whole or not at all; secrets out of
- * the environment; every map compiled; then the shift (shift.c) until a signal
- * ends it. --check stops before the shift, --try plays one route on a file
+ * The boot, aloud: flags; configuration, whole or not at all, and the secrets
+ * out of the environment (load.c); every map compiled; then the shift (shift.c)
+ * until a signal ends it. --check stops before the shift, --try plays one route on a file
  * (rehearsal.c).
  */
 #include "config.h"
@@ -19,12 +19,13 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "conf/conf.h"
+#include "worker/load.h"
 #include "worker/plan.h"
 #include "worker/rehearsal.h"
 #include "worker/shift.h"
 
 #define MAX_FLAGS 64
-#define PROGRAM "hooksync-worker"
+#define PROGRAM LOAD_PROGRAM
 
 enum mode { MODE_WORK, MODE_CHECK, MODE_TRY };
 
@@ -132,82 +133,21 @@ read_options(int argc, char **argv, struct options *options)
 		usage_error("too many arguments");
 }
 
-struct findings {
-	bool shows_warnings;
-	bool is_logged; /* with severity, as a daemon; else bare lines */
-};
-
-static void
-on_finding(void *ctx, enum conf_severity severity, const char *text)
-{
-	const struct findings *findings = ctx;
-
-	if (severity == CONF_WARNING && !findings->shows_warnings)
-		return;
-	if (!findings->is_logged)
-		fprintf(stderr, "%s\n", text);
-	else if (severity == CONF_WARNING)
-		log_warn("%s", text);
-	else
-		log_error("%s", text);
-}
-
 static struct conf *
-load(const struct options *options)
+read_conf(const struct options *options, const struct load *load)
 {
-	const struct conf_source source = {
-		.path = options->conf_path,
-		.role = CONF_ROLE_WORKER,
-		.flags = options->flags,
-		.n_flags = options->n_flags,
-	};
-	struct findings findings = {
-		.shows_warnings = options->mode != MODE_CHECK,
-		.is_logged = options->mode == MODE_WORK,
-	};
 	enum log_level level = LOG_LEVEL_INFO;
 	struct conf *conf = NULL;
-	const char *word;
 
-	if (conf_load(&source, on_finding, &findings, &conf))
+	if (load_conf(load, &conf, NULL))
 		exit(EX_CONFIG);
-	word = options->log_level ? options->log_level : conf->log_level;
-	if (log_level_parse(word, &level))
+	if (load_level(load, conf, &level))
 		usage_error("--log-level wants debug, info, notice, warn or "
 			    "error");
 	log_open(PROGRAM, options->mode == MODE_WORK || options->log_level
 				  ? level
 				  : LOG_LEVEL_WARN);
 	return conf;
-}
-
-/* They are in conf now; what inherits or prints our environment need not see
- * them. (Maps cannot: map_jq.c.) */
-static void
-forget_secrets(void)
-{
-	extern char **environ;
-	static const char *const prefixes[] = {
-		"HOOKSYNC_SECRET_", "REDIS_PASSWORD=", "REDIS_URL="
-	};
-	char **entry = environ;
-
-	while (entry && *entry) {
-		char *name = NULL;
-
-		for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes);
-		     i++)
-			if (strncmp(*entry, prefixes[i], strlen(prefixes[i])) ==
-			    0)
-				name = xstrndup(*entry, strcspn(*entry, "="));
-		if (!name) {
-			entry++;
-			continue;
-		}
-		if (unsetenv(name))
-			entry++;
-		free(name);
-	}
 }
 
 static void
@@ -222,16 +162,24 @@ int
 main(int argc, char **argv)
 {
 	struct options options = { .mode = MODE_WORK };
+	struct load load = { .path = NULL };
 	struct plan *plan = NULL;
 	struct conf *conf;
 	int code;
 
 	log_open(PROGRAM, LOG_LEVEL_INFO);
 	read_options(argc, argv, &options);
+	load = (struct load){
+		.path = options.conf_path,
+		.flags = options.flags,
+		.n_flags = options.n_flags,
+		.log_level = options.log_level,
+		.is_bare = options.mode != MODE_WORK,
+		.hides_warnings = options.mode == MODE_CHECK,
+	};
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		log_fatal(EX_OSERR, "cannot ignore SIGPIPE");
-	conf = load(&options);
-	forget_secrets();
+	conf = read_conf(&options, &load);
 	switch (options.mode) {
 	case MODE_CHECK:
 		code = rehearsal_check(conf);
@@ -245,7 +193,7 @@ main(int argc, char **argv)
 		if (plan_new(conf, on_bad_map, NULL, &plan))
 			log_fatal(EX_CONFIG, "a map does not compile; "
 					     "hooksync check tells more");
-		code = shift_run(plan);
+		code = shift_run(plan, &load);
 		break;
 	}
 	conf_unref(conf);

@@ -7,7 +7,8 @@
  * One that runs is only marked, by the loop for the loop: the thread never looks
  * at the mark.
  *
- * One thread, not a pool: maps are short, programs are compiled once each, and
+ * A program is shared with the plan it belongs to, by references that only the
+ * loop counts. One thread, not a pool: maps are short, programs are compiled once each, and
  * libjq's state may not be entered twice.
  */
 #include "worker/map.h"
@@ -24,11 +25,13 @@
 #include <event2/event.h>
 
 #include "base/bounds.h"
+#include "base/clock.h"
 #include "base/doc.h"
 #include "base/err.h"
 #include "base/list.h"
 #include "base/log.h"
 
+#define OVERTIME_MS 20000 /* a builtin that cannot be cut short: a long sort */
 #define MAP_NICE 5 /* behind the loop where a host has no core to spare */
 
 struct map {
@@ -41,6 +44,8 @@ struct map {
 	struct list todo;
 	struct list done;
 	bool is_stopping;
+	int64_t moved_ms; /* monotonic: a run began or ended, or was heard of */
+	size_t n_works;   /* the loop's alone: started and not yet freed */
 };
 
 struct map_work {
@@ -61,6 +66,8 @@ struct map_work {
 static void
 work_free(struct map_work *work)
 {
+	work->map->n_works--;
+	map_jq_unref(work->program);
 	buf_fini(&work->input);
 	buf_fini(&work->body);
 	buf_fini(&work->why);
@@ -101,12 +108,14 @@ map_thread(void *arg)
 		}
 		work = list_owner(node, struct map_work, node);
 		work->is_begun = true;
+		map->moved_ms = clock_mono_ms();
 		pthread_mutex_unlock(&map->lists_mutex);
 		work->result =
 			map_jq_run(work->program, buf_span(&work->input),
 				   map->limit_ms, &work->body, &work->why);
 		buf_fini(&work->input);
 		pthread_mutex_lock(&map->lists_mutex);
+		map->moved_ms = clock_mono_ms();
 		list_push_back(&map->done, &work->node);
 		tell_loop(map);
 	}
@@ -230,7 +239,7 @@ map_start(struct map *map, struct map_jq *program, struct buf *input, map_fn fn,
 	struct map_work *work = xcalloc(1, sizeof(*work));
 
 	work->map = map;
-	work->program = program;
+	work->program = map_jq_ref(program);
 	work->input = *input;
 	buf_init(input, input->max);
 	buf_init(&work->body, BOUNDS_MAPPED_BYTES);
@@ -238,6 +247,8 @@ map_start(struct map *map, struct map_jq *program, struct buf *input, map_fn fn,
 	work->fn = fn;
 	work->ctx = ctx;
 	pthread_mutex_lock(&map->lists_mutex);
+	if (map->n_works++ == 0)
+		map->moved_ms = clock_mono_ms();
 	list_push_back(&map->todo, &work->node);
 	pthread_cond_signal(&map->todo_cond);
 	pthread_mutex_unlock(&map->lists_mutex);
@@ -262,4 +273,17 @@ map_cancel(struct map_work *work)
 		work->is_cancelled = true;
 	else
 		work_free(work);
+}
+
+int64_t
+map_due_ms(struct map *map)
+{
+	int64_t moved_ms;
+
+	if (map->n_works == 0)
+		return INT64_MAX;
+	pthread_mutex_lock(&map->lists_mutex);
+	moved_ms = map->moved_ms;
+	pthread_mutex_unlock(&map->lists_mutex);
+	return moved_ms + map->limit_ms + OVERTIME_MS;
 }

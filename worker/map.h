@@ -37,11 +37,14 @@ enum hs_err map_input(struct span source, struct span data, const char *job_id,
 		      const char *job_name, int64_t attempt,
 		      struct buf *out) HS_MUST_CHECK;
 
-/* Keeps input's memory (the buf is empty afterwards). fn is called once from
- * the loop. */
+/* Keeps input's memory (the buf is empty afterwards), and holds a reference of
+ * the program. fn is called once from the loop. */
 struct map_work *map_start(struct map *map, struct map_jq *program,
 			   struct buf *input, map_fn fn, void *ctx);
 /* No callback will come; a program that runs is left to end. */
 void map_cancel(struct map_work *work);
+/* By when (monotonic ms) the thread must have ended a run, or the loop have
+ * heard of one; INT64_MAX: nothing is to be done. */
+int64_t map_due_ms(struct map *map);
 
 #endif

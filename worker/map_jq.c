@@ -6,8 +6,10 @@
  * `stderr` writes data into our log). It stands on a line of its own, which is
  * subtracted again in messages. Directives must be the first thing of a jq
  * program, so behind the prelude `import` is a syntax error; we refuse it with
- * better words. `$ENV` is bound while compiling, hence the empty environment
- * there, which also keeps libjq from reading ~/.jq.
+ * better words. `$ENV` is bound by the prelude before jq can bind it to the
+ * environment. ~/.jq is not read because there is no HOME: a worker needs none,
+ * and to hide the environment only while compiling would hide it from other
+ * threads, too.
  *
  * jq has no time limit, but its interpreter looks at "halted" before every
  * instruction. A timer of the running thread raises a signal on that thread,
@@ -52,10 +54,11 @@
 	"def halt: \"halt has no meaning in a map\" | _hooksync_error; "       \
 	"def halt_error: \"halt_error has no meaning in a map: use error\" "   \
 	"| _hooksync_error; "                                                  \
-	"def halt_error(c): halt_error;\n"
+	"def halt_error(c): halt_error; {} as $ENV |\n"
 #define SAFE_DIGITS "9007199254740992" /* 2^53 */
 
 struct map_jq {
+	size_t n_refs;
 	jq_state *jq;
 };
 
@@ -177,16 +180,10 @@ on_input(jq_state *jq, void *ctx)
 static int
 compile_alone(jq_state *jq, const char *text)
 {
-	extern char **environ;
-	static char *nothing[] = { NULL };
-	char **saved = environ;
-	int is_ok;
-
-	environ = nothing;
+	if (getenv("HOME") && unsetenv("HOME"))
+		return 0;
 	jq_set_attr(jq, jv_string("JQ_LIBRARY_PATH"), jv_array());
-	is_ok = jq_compile(jq, text);
-	environ = saved;
-	return is_ok;
+	return jq_compile(jq, text);
 }
 
 enum hs_err
@@ -224,6 +221,7 @@ map_jq_new(const char *program, struct map_jq **out, struct buf *why)
 	}
 	jq_set_error_cb(jq, NULL, NULL);
 	*out = xcalloc(1, sizeof(**out));
+	(*out)->n_refs = 1;
 	(*out)->jq = jq;
 	jq = NULL;
 	err = HS_OK;
@@ -234,10 +232,17 @@ out:
 	return err;
 }
 
-void
-map_jq_free(struct map_jq *map)
+struct map_jq *
+map_jq_ref(struct map_jq *map)
 {
-	if (!map)
+	map->n_refs++;
+	return map;
+}
+
+void
+map_jq_unref(struct map_jq *map)
+{
+	if (!map || --map->n_refs > 0)
 		return;
 	jq_teardown(&map->jq);
 	free(map);

@@ -11,8 +11,9 @@
  * `debug`, `stderr`, `halt`, `import` and `include` are harmless or refused; no
  * file is read. A run that lasts too long is halted.
  *
- * Thread: each program on one thread at a time. map_jq_new() changes the
- * process's environment for a moment: only before other threads start.
+ * Thread: a program is compiled, counted and freed by the loop's thread and runs
+ * on one at a time. The first map_jq_new() takes HOME out of the process's
+ * environment: before other threads start.
  */
 #ifndef WORKER_MAP_JQ_H
 #define WORKER_MAP_JQ_H
@@ -32,7 +33,10 @@ enum map_result {
 /* HS_INVALID: *why has jq's message with the program's own line numbers. */
 enum hs_err map_jq_new(const char *program, struct map_jq **out,
 		       struct buf *why) HS_MUST_CHECK;
-void map_jq_free(struct map_jq *map);
+/* Counted: a run under way and a plan hold one each. map_jq_new() returns the
+ * first. */
+struct map_jq *map_jq_ref(struct map_jq *map);
+void map_jq_unref(struct map_jq *map);
 
 /* input is scanned JSON. body is appended to (its ceiling is the map's). A run
  * longer than limit_ms fails. */

@@ -23,6 +23,11 @@
  * The blocking connection carries the worker's name (CLIENT SETNAME), by which
  * getWorkers() and dashboards find us. If it alone is down, a timer takes its
  * place.
+ *
+ * For the watchdog each take is a proof of life: while Redis is there and a slot
+ * is free, there is an answer to one after every wait on the marker. So a worker
+ * that only seems to wait is found out, and one whose queue is empty or paused,
+ * or whose slots are all in use, is not.
  */
 #include "worker/pump.h"
 
@@ -63,14 +68,17 @@ struct pump {
 	bool is_looking;  /* at its settings */
 	bool has_started; /* the blocking connection */
 	bool is_stopping;
-	bool is_drained;   /* the last take left nothing to take */
-	bool is_waiting;   /* a wait on the marker is under way */
-	bool is_resting;   /* due_timer says when that is over */
-	bool is_busy;      /* paused, or at the queue's own limit */
-	bool is_hungry;    /* has something to take and no slot */
-	bool has_marker;   /* and has taken nothing since it came */
-	size_t n_asked;    /* of the take under way; 0: none */
-	int64_t asked_ms;  /* monotonic: when it was sent */
+	bool is_drained;     /* the last take left nothing to take */
+	bool is_waiting;     /* a wait on the marker is under way */
+	bool is_resting;     /* due_timer says when that is over */
+	bool is_busy;        /* paused, or at the queue's own limit */
+	bool is_hungry;      /* has something to take and no slot */
+	bool has_marker;     /* and has taken nothing since it came */
+	size_t n_asked;      /* of the take under way; 0: none */
+	int64_t asked_ms;    /* monotonic: when it was sent */
+	int64_t answered_ms; /* of the last take or look, monotonic as are: */
+	int64_t connected_ms;
+	int64_t rest_due_ms;
 	int64_t due_at_ms; /* wall time of the next delayed job; 0: unknown */
 	uint64_t n_told_seen;
 	struct log_storm storm;
@@ -103,6 +111,7 @@ static void
 rest(struct pump *pump, int64_t ms)
 {
 	pump->is_resting = true;
+	pump->rest_due_ms = clock_mono_ms() + ms;
 	bell_set(pump->due_timer, ms > 0 ? ms : 1);
 }
 
@@ -193,7 +202,8 @@ on_taken(void *ctx, enum hs_err err, const char *text,
 	const size_t n_asked = pump->n_asked;
 
 	pump->n_asked = 0;
-	pump->set.slots->n_used -= n_asked;
+	pump->answered_ms = clock_mono_ms();
+	roster_slots_free(pump->set.slots, n_asked);
 	if (err) {
 		trouble(pump, "cannot take jobs", err, text);
 		if (err != HS_UNAVAILABLE)
@@ -394,6 +404,7 @@ on_settings(void *ctx, enum hs_err err, const char *text,
 	struct pump *pump = ctx;
 
 	pump->is_looking = false;
+	pump->answered_ms = clock_mono_ms();
 	if (pump->is_stopping)
 		return;
 	if (err) {
@@ -492,6 +503,7 @@ on_blocking_state(void *ctx, struct rconn *conn, bool is_up)
 void
 pump_on_connected(struct pump *pump)
 {
+	pump->connected_ms = clock_mono_ms();
 	pump->is_drained = false;
 	pump->is_resting = false;
 	/* in this order: what is still ours must not look stalled */
@@ -535,7 +547,7 @@ pump_new(const struct pump_settings *settings)
 	const struct conf *conf = settings->conf;
 
 	pump->set = *settings;
-	pump->queue = queue_new(settings->conn, conf->queue.prefix,
+	pump->queue = queue_new(settings->conn, settings->prefix,
 				settings->queue, conf->redis.command_timeout_ms,
 				conf->queue.max_events);
 	pump->queue->level = (enum queue_level)conf->queue.bullmq_level;
@@ -588,12 +600,31 @@ pump_settle(struct pump *pump)
 	/* settle adds those that its call sets free */
 	struct take_options next = take_options_of(pump, n_free);
 	const bool others_wait = slots->n_hungry > (pump->is_hungry ? 1 : 0);
+	/* when more are in use than there are now, those set free stay so */
 	const bool takes = may_take(pump) && !others_wait &&
+			   slots->n_used <= slots->n_all &&
 			   (!pump->is_drained || pump->is_busy);
 
 	if (settle_turn(pump->settle, takes ? &next : NULL))
 		note_asked(pump, next.n);
 	return list_is_empty(&pump->roster.ended);
+}
+
+void
+pump_set_conf(struct pump *pump, const struct conf *conf)
+{
+	const int64_t was_ms = pump->set.conf->worker.stalled_interval_ms;
+	const bool was_forced = pump->set.conf->worker.force_pro;
+
+	pump->set.conf = conf;
+	settle_set_conf(pump->settle, conf);
+	lease_set_duration(pump->lease, conf->worker.lock_duration_ms);
+	if (pump->is_stopping)
+		return;
+	if (conf->worker.stalled_interval_ms != was_ms)
+		bell_set(pump->stalled_timer, conf->worker.stalled_interval_ms);
+	if (conf->worker.force_pro != was_forced)
+		look(pump);
 }
 
 void
@@ -628,8 +659,90 @@ pump_n_held(const struct pump *pump)
 	return pump->roster.n + (pump->n_asked > 0);
 }
 
+size_t
+pump_n_slots(const struct pump *pump)
+{
+	return pump->roster.n + pump->n_asked;
+}
+
+size_t
+pump_n_active(const struct pump *pump)
+{
+	return pump->roster.n;
+}
+
+struct settle_counts
+pump_counts(const struct pump *pump)
+{
+	return settle_counts(pump->settle);
+}
+
 struct queue *
 pump_queue(const struct pump *pump)
 {
 	return pump->queue;
+}
+
+/* ---- for the watchdog ---- */
+
+static int64_t
+later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+int64_t
+pump_take_due_ms(const struct pump *pump)
+{
+	const struct roster_slots *slots = pump->set.slots;
+	const int64_t wait_ms = pump->set.conf->worker.drain_delay_ms;
+	int64_t since_ms = later(pump->answered_ms, pump->connected_ms);
+
+	if (pump->is_stopping || !rconn_is_up(pump->set.conn) ||
+	    slots->n_used - pump->n_asked >= slots->n_all)
+		return INT64_MAX;
+	since_ms = later(since_ms, later(pump->rest_due_ms, slots->freed_ms));
+	/* the wait fails, the timer comes in its place, the take is asked */
+	return since_ms + wait_ms + TAKE_WAIT_EXTRA_MS +
+	       (wait_ms < TIMER_MAX_MS ? wait_ms : TIMER_MAX_MS) +
+	       pump->queue->timeout_ms;
+}
+
+int64_t
+pump_attempt_due_ms(const struct pump *pump)
+{
+	int64_t earliest_ms = INT64_MAX;
+
+	list_each(node, (struct list *)(uintptr_t)&pump->roster.active) {
+		const struct attempt *attempt =
+			list_owner(node, struct attempt, node);
+		int64_t due_ms = attempt_due_ms(attempt);
+
+		/* Redis is asked for the scheduler's next job */
+		if (attempt->state == ATTEMPT_NEW &&
+		    rconn_is_up(pump->set.conn))
+			due_ms = later(attempt->moved_ms, pump->connected_ms) +
+				 pump->queue->timeout_ms;
+		if (due_ms < earliest_ms)
+			earliest_ms = due_ms;
+	}
+	return earliest_ms;
+}
+
+int64_t
+pump_settle_due_ms(const struct pump *pump)
+{
+	return settle_due_ms(pump->settle, pump->connected_ms);
+}
+
+int64_t
+pump_lease_due_ms(const struct pump *pump)
+{
+	return lease_due_ms(pump->lease);
+}
+
+int64_t
+pump_redis_due_ms(const struct pump *pump)
+{
+	return pump->blocking ? rconn_due_ms(pump->blocking) : INT64_MAX;
 }

@@ -16,6 +16,7 @@
 #include "conf/conf.h"
 #include "worker/attempt.h"
 #include "worker/roster.h"
+#include "worker/settle.h"
 
 struct event_base;
 struct topo;
@@ -24,8 +25,9 @@ struct pump;
 struct pump_settings { /* all borrowed */
 	struct event_base *base;
 	struct topo *topo;
-	struct rconn *conn; /* for all but the blocking wait */
-	const struct conf *conf;
+	struct rconn *conn;      /* for all but the blocking wait */
+	const struct conf *conf; /* see pump_set_conf() */
+	const char *prefix;
 	const char *queue;
 	const char *worker_name;
 	const char *token;
@@ -49,12 +51,29 @@ bool pump_settle(struct pump *pump);
 /* An attempt of this worker ended: true and off the active list if ours. */
 bool pump_ended(struct pump *pump, struct attempt *attempt);
 
+/* Another configuration from now on, but for what only a start can take over:
+ * the queue's name and prefix, the worker's name, Redis. Borrowed. */
+void pump_set_conf(struct pump *pump, const struct conf *conf);
+
 /* Takes nothing more. */
 void pump_stop(struct pump *pump);
 /* What runs is stopped and given back. */
 void pump_give_back(struct pump *pump);
 /* Jobs we answer for, and takes under way. */
 size_t pump_n_held(const struct pump *pump);
+/* Slots it has a claim to: by attempts, and by the take under way. */
+size_t pump_n_slots(const struct pump *pump);
+size_t pump_n_active(const struct pump *pump);
+struct settle_counts pump_counts(const struct pump *pump);
 struct queue *pump_queue(const struct pump *pump);
+
+/* What a watchdog should know: by when (monotonic ms) there must be an answer to
+ * a take, an end of a request under way, an answer to what was told, a renewal
+ * of the locks, an act of the waiting connection. INT64_MAX: nothing is due. */
+int64_t pump_take_due_ms(const struct pump *pump);
+int64_t pump_attempt_due_ms(const struct pump *pump);
+int64_t pump_settle_due_ms(const struct pump *pump);
+int64_t pump_lease_due_ms(const struct pump *pump);
+int64_t pump_redis_due_ms(const struct pump *pump);
 
 #endif

@@ -82,7 +82,7 @@ rehearsal_check(struct conf *conf)
 		n_maps += plan->routes[i].map != NULL;
 	printf("%s: good for a worker: %zu routes, %zu maps compiled\n",
 	       conf->path, plan->n_routes, n_maps);
-	plan_free(plan);
+	plan_unref(plan);
 	return EX_OK;
 }
 
@@ -445,7 +445,7 @@ out:
 		fprintf(stderr, "hooksync-worker: %s\n", buf_text(&stage.why));
 	doc_free(stage.requests);
 	doc_free(stage.report);
-	plan_free(stage.plan);
+	plan_unref(stage.plan);
 	buf_fini(&stage.data);
 	buf_fini(&stage.source);
 	buf_fini(&stage.body);

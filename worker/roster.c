@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 /* FNV-1a, 32 bits: job ids are no secret and no attack on us is gained */
@@ -17,6 +18,23 @@ bucket_of(struct span id)
 	for (size_t i = 0; i < id.len; i++)
 		hash = (hash ^ id.ptr[i]) * 16777619u;
 	return hash & (ROSTER_N_BUCKETS - 1);
+}
+
+void
+roster_slots_free(struct roster_slots *slots, size_t n)
+{
+	log_assert(slots->n_used >= n);
+	if (slots->n_used >= slots->n_all)
+		slots->freed_ms = clock_mono_ms();
+	slots->n_used -= n;
+}
+
+void
+roster_slots_set(struct roster_slots *slots, size_t n_all)
+{
+	if (slots->n_used >= slots->n_all)
+		slots->freed_ms = clock_mono_ms();
+	slots->n_all = n_all;
 }
 
 void
@@ -65,11 +83,11 @@ roster_move(struct list *to, struct attempt *attempt)
 void
 roster_drop(struct roster *roster, struct attempt *attempt)
 {
-	log_assert(roster->n > 0 && roster->slots->n_used > 0);
+	log_assert(roster->n > 0);
 	list_remove(&attempt->node);
 	list_remove(&attempt->bucket_node);
 	roster->n--;
-	roster->slots->n_used--;
+	roster_slots_free(roster->slots, 1);
 	attempt_free(attempt);
 }
 

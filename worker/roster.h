@@ -18,9 +18,14 @@
 
 struct roster_slots { /* of the whole process */
 	size_t n_all;
-	size_t n_used;   /* by attempts, and by takes under way */
-	size_t n_hungry; /* queues that have jobs and find no slot */
+	size_t n_used;    /* by attempts, and by takes under way */
+	size_t n_hungry;  /* queues that have jobs and find no slot */
+	int64_t freed_ms; /* monotonic: until then all were in use */
 };
+/* n of those in use are free. */
+void roster_slots_free(struct roster_slots *slots, size_t n);
+/* So many, from now on; as long as more are in use, none is free. */
+void roster_slots_set(struct roster_slots *slots, size_t n_all);
 
 struct roster {
 	struct queue *queue; /* borrowed */

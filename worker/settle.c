@@ -39,6 +39,8 @@ struct settle {
 	unsigned n_refused;   /* in a row */
 	unsigned n_calls;     /* under way */
 	uint64_t n_told;
+	struct settle_counts counts;
+	int64_t acted_ms; /* monotonic: a call was sent, or answered */
 	take_fn on_taken; /* the pump's */
 	void *taken_ctx;
 	struct log_storm storm;
@@ -75,6 +77,40 @@ uint64_t
 settle_n_told(const struct settle *settle)
 {
 	return settle->n_told;
+}
+
+struct settle_counts
+settle_counts(const struct settle *settle)
+{
+	return settle->counts;
+}
+
+void
+settle_set_conf(struct settle *settle, const struct conf *conf)
+{
+	settle->conf = conf;
+}
+
+static int64_t
+later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+int64_t
+settle_due_ms(const struct settle *settle, int64_t connected_ms)
+{
+	const struct roster *roster = settle->roster;
+	int64_t since_ms = later(settle->acted_ms, connected_ms);
+
+	if (!rconn_is_up(roster->queue->conn) ||
+	    (list_is_empty(&roster->ended) && list_is_empty(&roster->telling)))
+		return INT64_MAX;
+	since_ms = later(since_ms, settle->retry_due_ms);
+	if (!list_is_empty(&roster->ended))
+		since_ms = later(since_ms,
+				 roster_attempt(roster->ended.next)->moved_ms);
+	return since_ms + roster->queue->timeout_ms;
 }
 
 /* ---- what is said of it ---- */
@@ -246,6 +282,10 @@ on_result(struct settle *settle, struct attempt *attempt, enum code result)
 	switch (result) {
 	case CODE_DONE:
 		log_end(settle, attempt);
+		if (attempt->end.kind == FINISH_COMPLETED)
+			settle->counts.n_done++;
+		else if (attempt->end.kind == FINISH_FAILED)
+			settle->counts.n_failed++;
 		break;
 	case CODE_HAS_CHILDREN:
 	case CODE_FAILED_CHILDREN:
@@ -322,6 +362,7 @@ on_told(void *ctx, enum hs_err err, const char *text,
 	struct settle *settle = batch->settle;
 	struct take_result none = { 0 };
 
+	settle->acted_ms = clock_mono_ms();
 	if (batch->is_sent)
 		settle->n_calls--;
 	if (err || n != batch->n) {
@@ -375,6 +416,7 @@ tell_some(struct settle *settle, struct take_options **next)
 		batch->has_take = *next != NULL;
 		*next = NULL;
 		settle->n_calls++;
+		settle->acted_ms = clock_mono_ms();
 		for (size_t i = 0; i < batch->n; i++)
 			roster_move(&roster->telling, batch->attempts[i]);
 		return true;

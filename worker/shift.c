@@ -10,6 +10,10 @@
  * renewed meanwhile; then it is cancelled and given back. A second signal ends
  * the grace at once. When Redis is away at the end, LAST_WORDS_MS later we
  * leave all the same: locks run out by themselves, and the jobs run again.
+ *
+ * A reload (reload.c) ends with a new plan, which counts from then on: for jobs
+ * taken before, their own one counts until they have ended. What only a start
+ * can take over (Redis, the names) stays with the configuration of the start.
  */
 #include "worker/shift.h"
 
@@ -26,9 +30,13 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "worker/announce.h"
 #include "worker/bell.h"
 #include "worker/pump.h"
+#include "worker/reload.h"
+#include "worker/report.h"
 #include "worker/stats.h"
+#include "worker/vigil.h"
 
 #define LAST_WORDS_MS 3000 /* to give jobs back after the grace */
 #define NUDGE_MS 250       /* for what a turn had to leave for later */
@@ -36,8 +44,11 @@
 #define NOFILE_MAX 65536 /* more than BOUNDS_ACTIVE transfers will need */
 
 struct shift {
-	struct plan *plan;
-	const struct conf *conf;
+	const struct load *load;
+	struct conf *boot;       /* of the start; names are borrowed from it */
+	struct plan *plan;       /* for jobs to come */
+	const struct conf *conf; /* the plan's */
+	struct list plans;       /* all that live */
 	struct event_base *base;
 	struct topo *topo;
 	struct rconn *conn;
@@ -50,8 +61,12 @@ struct shift {
 	struct roster_slots slots;
 	struct stats *stats;
 	struct event *on_term, *on_int, *on_hup;
-	struct event *watchdog; /* NULL: nobody asks for it */
-	struct event *nudge;    /* wakes the loop for one more turn */
+	struct event *nudge; /* wakes the loop for one more turn */
+	struct reload *reload;
+	struct report *report;
+	struct vigil *vigil;
+	struct vigil_wards wards;
+	int64_t away_at_ms; /* wall time: since when Redis is, if it is */
 	char token[40];
 	char name[WORKER_NAME_BYTES];
 	bool is_stopping;
@@ -72,6 +87,13 @@ n_held(const struct shift *shift)
 }
 
 static void
+set_stop_due(struct shift *shift, int64_t due_ms)
+{
+	shift->stop_due_ms = due_ms;
+	shift->wards.stop_due_ms = due_ms;
+}
+
+static void
 on_stop_signal(evutil_socket_t number, short what, void *ctx)
 {
 	struct shift *shift = ctx;
@@ -80,17 +102,18 @@ on_stop_signal(evutil_socket_t number, short what, void *ctx)
 	(void)what;
 	if (shift->is_stopping) {
 		if (!shift->is_giving_back)
-			shift->stop_due_ms = clock_mono_ms();
+			set_stop_due(shift, clock_mono_ms());
 		bell_set(shift->nudge, 0);
 		return;
 	}
 	shift->is_stopping = true;
-	shift->stop_due_ms = clock_mono_ms() + grace_ms;
+	set_stop_due(shift, clock_mono_ms() + grace_ms);
 	log_event(LOG_LEVEL_NOTICE, MESSAGE_STOPPING,
 		  "stopping signal=%s jobs=%zu grace_ms=%" PRId64,
 		  number == SIGTERM ? "SIGTERM" : "SIGINT", n_held(shift),
 		  grace_ms);
 	notify_stopping();
+	report_now(shift->report);
 	for (size_t i = 0; i < shift->n_pumps; i++)
 		pump_stop(shift->pumps[i]);
 	bell_set(shift->nudge, 0);
@@ -99,20 +122,14 @@ on_stop_signal(evutil_socket_t number, short what, void *ctx)
 static void
 on_reload_signal(evutil_socket_t number, short what, void *ctx)
 {
+	struct shift *shift = ctx;
+
 	(void)number;
 	(void)what;
-	(void)ctx;
-	log_warn("SIGHUP: a new configuration needs a restart; nothing was "
-		 "changed");
-}
-
-static void
-on_watchdog(evutil_socket_t fd, short what, void *ctx)
-{
-	(void)fd;
-	(void)what;
-	(void)ctx;
-	notify_watchdog();
+	if (shift->is_stopping)
+		log_notice("SIGHUP is too late: stopping");
+	else
+		reload_start(shift->reload, shift->plan);
 }
 
 static void
@@ -153,10 +170,15 @@ open_gates(struct shift *shift)
 	struct gate_ticket *ticket;
 	enum gate_answer answer;
 
-	for (size_t i = 0; i < shift->plan->n_gates; i++)
-		while ((ticket = gate_next(shift->plan->gates[i], now_ms,
-					   &answer)))
-			attempt_admit(attempt_of_ticket(ticket), answer);
+	list_each(node, &shift->plans) {
+		const struct plan *plan = list_owner(node, struct plan, node);
+
+		for (size_t i = 0; i < plan->n_gates; i++)
+			while ((ticket = gate_next(plan->gates[i], now_ms,
+						   &answer)))
+				attempt_admit(attempt_of_ticket(ticket),
+					      answer);
+	}
 }
 
 static bool
@@ -170,16 +192,15 @@ is_over(struct shift *shift)
 	if (n == 0)
 		return true;
 	if (now_ms >= shift->stop_due_ms && shift->is_giving_back) {
-		log_event(LOG_LEVEL_WARN, MESSAGE_JOB_LOST,
-			  "leaving without Redis jobs=%zu reason=\"%s; their "
-			  "locks run out and they run again\"",
-			  n, rconn_error(shift->conn));
+		log_warn("leaving without Redis jobs=%zu reason=\"%s; their "
+			 "locks run out and they run again\"",
+			 n, rconn_error(shift->conn));
 		return true;
 	}
 	if (now_ms >= shift->stop_due_ms) {
 		log_notice("giving jobs back jobs=%zu", n);
 		shift->is_giving_back = true;
-		shift->stop_due_ms = now_ms + LAST_WORDS_MS;
+		set_stop_due(shift, now_ms + LAST_WORDS_MS);
 		for (size_t i = 0; i < shift->n_pumps; i++) {
 			pump_give_back(shift->pumps[i]);
 			(void)pump_settle(shift->pumps[i]);
@@ -213,6 +234,7 @@ turn(struct shift *shift)
 		    !event_pending(shift->nudge, EV_TIMEOUT, NULL))
 			bell_set(shift->nudge, NUDGE_MS);
 	take_turns(shift);
+	report_turn(shift->report);
 	return !is_over(shift);
 }
 
@@ -224,10 +246,9 @@ on_connection(void *ctx, struct rconn *conn, bool is_up)
 	struct shift *shift = ctx;
 
 	(void)conn;
+	shift->away_at_ms = clock_wall_ms();
 	for (size_t i = 0; is_up && i < shift->n_pumps; i++)
 		pump_on_connected(shift->pumps[i]);
-	notify_status(is_up ? "working" : "Redis is away: %s",
-		      rconn_error(shift->conn));
 }
 
 static void
@@ -278,7 +299,7 @@ raise_limits(void)
 static void
 connect_redis(struct shift *shift)
 {
-	const struct conf_redis *redis = &shift->conf->redis;
+	const struct conf_redis *redis = &shift->boot->redis;
 	const struct topo_address address = {
 		.unix_path = redis->unix_path,
 		.host = redis->host,
@@ -307,105 +328,121 @@ open_pumps(struct shift *shift)
 		.topo = shift->topo,
 		.conn = shift->conn,
 		.conf = shift->conf,
+		.prefix = shift->boot->queue.prefix,
 		.worker_name = shift->name,
 		.token = shift->token,
 		.slots = &shift->slots,
 		.env = &shift->env,
 	};
-	char **queues = shift->conf->worker.queues;
-	const int64_t every_ms = shift->conf->worker.stats_interval_ms;
+	char **queues = shift->boot->worker.queues;
 	size_t n = 0;
 
 	while (queues[n])
 		n++;
 	shift->pumps = xcalloc(n, sizeof(struct pump *));
-	if (every_ms > 0)
-		shift->stats = stats_new(shift->base, every_ms);
 	for (size_t i = 0; i < n; i++) {
 		settings.queue = queues[i];
 		shift->pumps[i] = pump_new(&settings);
 		shift->n_pumps = i + 1;
-		if (shift->stats)
-			stats_add(shift->stats, pump_queue(shift->pumps[i]));
+		stats_add(shift->stats, pump_queue(shift->pumps[i]));
+		if (rconn_is_up(shift->conn))
+			pump_on_connected(shift->pumps[i]);
 	}
+	shift->wards.pumps = shift->pumps;
+	shift->wards.n_pumps = n;
+}
+
+/* The slots of a plan. Without a route each job taken would only fail: leave
+ * them alone. */
+static void
+set_slots(struct shift *shift)
+{
+	const size_t n = (size_t)shift->conf->worker.concurrency;
+	const bool is_idle = shift->plan->n_routes == 0;
+
+	roster_slots_set(&shift->slots, is_idle ? 0 : n);
+	http_raise_max(shift->http, n);
+	if (!is_idle && shift->n_pumps == 0)
+		open_pumps(shift);
+	if (is_idle)
+		log_event(LOG_LEVEL_WARN, MESSAGE_NO_ROUTE,
+			  "no route is configured: no job will be taken (see "
+			  "routes in hooksync.conf(5))");
 }
 
 static void
-note_call(struct buf *line, const char *word, const struct route_call *call)
+on_reloaded(void *ctx, struct plan *fresh)
 {
-	if (call)
-		buf_notef(line, " %s=\"%s %s %s\"", word, call->method,
-			  call->service_name, call->path);
-}
+	struct shift *shift = ctx;
+	struct plan *before = shift->plan;
+	enum log_level level;
 
-static void
-announce(const struct shift *shift)
-{
-	const struct plan *plan = shift->plan;
-	struct buf line;
-
-	log_event(LOG_LEVEL_NOTICE, MESSAGE_STARTED,
-		  "working concurrency=%zu queues=%zu routes=%zu services=%zu "
-		  "redis=%s name=%s",
-		  shift->slots.n_all, shift->n_pumps, plan->n_routes,
-		  plan->n_gates, topo_text(shift->topo), shift->name);
+	if (load_level(shift->load, fresh->conf, &level) == HS_OK)
+		log_open(LOAD_PROGRAM, level);
+	list_push_back(&shift->plans, &fresh->node);
+	plan_enter(fresh);
+	shift->plan = fresh;
+	shift->conf = fresh->conf;
+	shift->env.plan = fresh;
 	for (size_t i = 0; i < shift->n_pumps; i++)
-		log_notice("queue=%s prefix=%s", shift->conf->worker.queues[i],
-			   shift->conf->queue.prefix);
-	buf_init(&line, BOUNDS_LOG_LINE_BYTES);
-	for (size_t i = 0; i < plan->n_routes; i++) {
-		const struct route *route = plan->routes[i].route;
+		pump_set_conf(shift->pumps[i], shift->conf);
+	plan_unref(before);
+	set_slots(shift);
+	stats_set_interval(shift->stats, shift->conf->worker.stats_interval_ms);
+	log_event(LOG_LEVEL_NOTICE, MESSAGE_RELOADED,
+		  "reloaded concurrency=%zu routes=%zu services=%zu "
+		  "maps_compiled=%zu",
+		  shift->slots.n_all, fresh->n_routes, fresh->n_gates,
+		  fresh->n_compiled);
+	announce(fresh);
+	bell_set(shift->nudge, 0);
+}
 
-		buf_reset(&line);
-		buf_notef(&line, "route=%s job=\"%s\"", route->name,
-			  route->job);
-		note_call(&line, "fetch", route->fetch);
-		buf_notef(&line, " map=%s",
-			  route->map_file ? route->map_file
-			  : route->map    ? "jq"
-					  : "none");
-		note_call(&line, "push", route->push);
-		note_call(&line, "gone", route->gone);
-		log_notice("%s", buf_text(&line));
-	}
-	for (size_t i = 0; i < plan->n_gates; i++) {
-		const struct conf_service *service = shift->conf->services[i];
+/* For the status line. */
+static void
+gather_facts(void *ctx, struct report_facts *out)
+{
+	const struct shift *shift = ctx;
 
-		buf_reset(&line);
-		buf_notef(&line, "service=%s url=%s concurrency=%" PRId64,
-			  service->name, service->url, service->concurrency);
-		if (service->bearer)
-			buf_notef(&line, " bearer=secret:%s",
-				  service->bearer->name);
-		if (service->basic)
-			buf_notef(&line, " basic=secret:%s",
-				  service->basic->name);
-		log_notice("%s", buf_text(&line));
+	for (size_t i = 0; i < shift->n_pumps; i++) {
+		const struct settle_counts counts =
+			pump_counts(shift->pumps[i]);
+
+		out->n_active += pump_n_active(shift->pumps[i]);
+		out->n_done += counts.n_done;
+		out->n_failed += counts.n_failed;
 	}
-	buf_fini(&line);
+	out->is_stopping = shift->is_stopping;
+	out->is_idle = shift->plan->n_routes == 0;
+	out->is_up = rconn_is_up(shift->conn);
+	out->why_away = rconn_error(shift->conn);
+	out->away_at_ms = shift->away_at_ms;
+	out->reload_failed = reload_failed(shift->reload);
 }
 
 static void
 begin(struct shift *shift)
 {
-	const int watchdog_ms = notify_watchdog_interval_ms();
+	size_t n_queues = 0;
 
 	raise_limits();
 	draw_token(shift);
 	choose_name(shift);
-	shift->slots.n_all = (size_t)shift->conf->worker.concurrency;
 	shift->base = event_base_new();
-	if (!shift->base)
+	/* two priorities: the renewal of locks, and the rest */
+	if (!shift->base || event_base_priority_init(shift->base, 2))
 		log_fatal(71, "cannot make an event loop"); /* EX_OSERR */
 	shift->on_term = watch_signal(shift, SIGTERM, on_stop_signal);
 	shift->on_int = watch_signal(shift, SIGINT, on_stop_signal);
 	shift->on_hup = watch_signal(shift, SIGHUP, on_reload_signal);
 	shift->nudge = bell_new(shift->base, on_nudge, NULL);
-	if (watchdog_ms > 0)
-		shift->watchdog =
-			bell_every(shift->base, watchdog_ms, on_watchdog, NULL);
-
-	shift->http = http_new(shift->base, shift->slots.n_all);
+	shift->reload = reload_new(shift->base, shift->load, shift->boot,
+				   on_reloaded, shift);
+	shift->report = report_new(shift->base, gather_facts, shift);
+	shift->stats =
+		stats_new(shift->base, shift->conf->worker.stats_interval_ms);
+	shift->http =
+		http_new(shift->base, (size_t)shift->conf->worker.concurrency);
 	shift->map = map_new(shift->base, MAP_LIMIT_MS);
 	shift->env = (struct attempt_env){
 		.plan = shift->plan,
@@ -415,16 +452,33 @@ begin(struct shift *shift)
 		.ctx = shift,
 	};
 	connect_redis(shift);
-	/* without a route each job taken would only fail: leave them alone */
-	if (shift->plan->n_routes > 0)
-		open_pumps(shift);
-	announce(shift);
-	if (shift->plan->n_routes == 0)
-		log_event(LOG_LEVEL_WARN, MESSAGE_NO_ROUTE,
-			  "no route is configured: no job will be taken (see "
-			  "routes in hooksync.conf(5))");
+	while (shift->boot->worker.queues[n_queues])
+		n_queues++;
+	log_event(LOG_LEVEL_NOTICE, MESSAGE_STARTED,
+		  "working concurrency=%" PRId64
+		  " queues=%zu routes=%zu services=%zu redis=%s name=%s",
+		  shift->conf->worker.concurrency, n_queues,
+		  shift->plan->n_routes, shift->plan->n_gates,
+		  topo_text(shift->topo), shift->name);
+	for (size_t i = 0; i < n_queues; i++)
+		log_notice("queue=%s prefix=%s", shift->boot->worker.queues[i],
+			   shift->boot->queue.prefix);
+	announce(shift->plan);
+	set_slots(shift);
+	shift->away_at_ms = clock_wall_ms();
 	rconn_start(shift->conn);
+	shift->wards = (struct vigil_wards){
+		.conn = shift->conn,
+		.pumps = shift->pumps,
+		.n_pumps = shift->n_pumps,
+		.plans = &shift->plans,
+		.map = shift->map,
+		.slots = &shift->slots,
+		.stop_due_ms = INT64_MAX,
+	};
+	shift->vigil = vigil_new(shift->base, &shift->wards);
 	notify_ready();
+	report_now(shift->report);
 }
 
 /* ---- end ---- */
@@ -432,6 +486,9 @@ begin(struct shift *shift)
 static void
 end(struct shift *shift)
 {
+	vigil_free(shift->vigil);
+	reload_free(shift->reload);
+	report_free(shift->report);
 	/* replies first, then what waits for them, then what that runs on */
 	rconn_free(shift->conn);
 	stats_free(shift->stats);
@@ -441,22 +498,28 @@ end(struct shift *shift)
 	map_free(shift->map);
 	http_free(shift->http);
 	topo_free(shift->topo);
-	plan_free(shift->plan);
+	plan_unref(shift->plan);
+	conf_unref(shift->boot);
 	event_free(shift->on_term);
 	event_free(shift->on_int);
 	event_free(shift->on_hup);
-	if (shift->watchdog)
-		event_free(shift->watchdog);
 	event_free(shift->nudge);
 	event_base_free(shift->base);
 	log_event(LOG_LEVEL_NOTICE, MESSAGE_STOPPED, "stopped");
 }
 
 int
-shift_run(struct plan *plan)
+shift_run(struct plan *plan, const struct load *load)
 {
-	struct shift shift = { .plan = plan, .conf = plan->conf };
+	struct shift shift = {
+		.load = load,
+		.boot = conf_ref(plan->conf),
+		.plan = plan,
+		.conf = plan->conf,
+	};
 
+	list_init(&shift.plans);
+	list_push_back(&shift.plans, &plan->node);
 	begin(&shift);
 	do {
 		if (event_base_loop(shift.base, EVLOOP_ONCE) < 0)

@@ -6,9 +6,11 @@
 #ifndef WORKER_SHIFT_H
 #define WORKER_SHIFT_H
 
+#include "worker/load.h"
 #include "worker/plan.h"
 
-/* Works until SIGTERM or SIGINT; the exit code. Keeps plan. */
-int shift_run(struct plan *plan);
+/* Works until SIGTERM or SIGINT, reads the configuration anew at SIGHUP; the
+ * exit code. Keeps plan, borrows load. */
+int shift_run(struct plan *plan, const struct load *load);
 
 #endif

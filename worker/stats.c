@@ -19,6 +19,7 @@
 
 struct stats {
 	struct event *timer;
+	int64_t interval_ms;
 	struct stats_queue **queues;
 	size_t n_queues;
 };
@@ -90,6 +91,7 @@ on_timer(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
+	bell_set(stats->timer, stats->interval_ms);
 	for (size_t i = 0; i < stats->n_queues; i++) {
 		struct stats_queue *mine = stats->queues[i];
 
@@ -104,8 +106,21 @@ stats_new(struct event_base *base, int64_t interval_ms)
 {
 	struct stats *stats = xcalloc(1, sizeof(*stats));
 
-	stats->timer = bell_every(base, interval_ms, on_timer, stats);
+	stats->timer = bell_new(base, on_timer, stats);
+	stats_set_interval(stats, interval_ms);
 	return stats;
+}
+
+void
+stats_set_interval(struct stats *stats, int64_t interval_ms)
+{
+	if (stats->interval_ms == interval_ms)
+		return;
+	stats->interval_ms = interval_ms;
+	if (interval_ms > 0)
+		bell_set(stats->timer, interval_ms);
+	else
+		event_del(stats->timer);
 }
 
 void

@@ -10,8 +10,10 @@
 struct event_base;
 struct stats;
 
-/* Queues are borrowed; every interval_ms, and the first time after it. */
+/* Queues are borrowed; every interval_ms, and the first time after it; 0:
+ * never. */
 struct stats *stats_new(struct event_base *base, int64_t interval_ms);
+void stats_set_interval(struct stats *stats, int64_t interval_ms);
 void stats_add(struct stats *stats, struct queue *queue);
 /* The queues' connection must be gone already. */
 void stats_free(struct stats *stats);

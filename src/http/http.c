@@ -446,11 +446,19 @@ lane_size(const struct http *http)
 						      : LANE_TRANSFERS;
 }
 
+static void
+lane_set_size(struct lane *lane)
+{
+	long n = (long)lane_size(lane->http);
+
+	curl_multi_setopt(lane->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, n);
+	curl_multi_setopt(lane->multi, CURLMOPT_MAXCONNECTS, n);
+}
+
 static struct lane *
 lane_new(struct http *http)
 {
 	struct lane *lane = xcalloc(1, sizeof(*lane));
-	long n = (long)lane_size(http);
 
 	lane->http = http;
 	lane->multi = curl_multi_init();
@@ -461,8 +469,7 @@ lane_new(struct http *http)
 	curl_multi_setopt(lane->multi, CURLMOPT_SOCKETDATA, lane);
 	curl_multi_setopt(lane->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
 	curl_multi_setopt(lane->multi, CURLMOPT_TIMERDATA, lane);
-	curl_multi_setopt(lane->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, n);
-	curl_multi_setopt(lane->multi, CURLMOPT_MAXCONNECTS, n);
+	lane_set_size(lane);
 	http->lanes = xreallocarray(http->lanes, http->n_lanes + 1,
 				    sizeof(struct lane *));
 	http->lanes[http->n_lanes++] = lane;
@@ -589,6 +596,16 @@ http_new(struct event_base *base, size_t max_connections)
 	list_init(&http->running);
 	list_init(&http->resting);
 	return http;
+}
+
+void
+http_raise_max(struct http *http, size_t max_connections)
+{
+	if (max_connections <= http->max_connections)
+		return;
+	http->max_connections = max_connections;
+	for (size_t i = 0; i < http->n_lanes; i++)
+		lane_set_size(http->lanes[i]);
 }
 
 void

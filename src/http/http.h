@@ -58,6 +58,9 @@ struct http_answer { /* borrowed for the callback */
 typedef void (*http_fn)(void *ctx, const struct http_answer *answer);
 
 struct http *http_new(struct event_base *base, size_t max_connections);
+/* At least so many from now on. (To lower it would make transfers wait inside
+ * curl, which keeps no deadline for them there.) */
+void http_raise_max(struct http *http, size_t max_connections);
 /* Cancels what runs, without callbacks. Not from inside a callback. */
 void http_free(struct http *http);
 /* Calls fn once, from the loop; HS_INVALID (method, URL, or a header that would

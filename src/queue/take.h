@@ -37,7 +37,8 @@ enum hs_err take_jobs(struct queue *queue, const struct take_options *options,
 
 /* Blocks on the marker (BZPOPMIN) on a connection of its own. err HS_OK:
  * due_ms is the marker's time truncated (0: now), -1 when timeout_ms passed.
- * The call's own deadline is timeout_ms + 1 s. */
+ * The call's own deadline is TAKE_WAIT_EXTRA_MS later. */
+#define TAKE_WAIT_EXTRA_MS 1000
 typedef void (*take_wait_fn)(void *ctx, enum hs_err err, int64_t due_ms);
 enum hs_err take_wait(struct rconn *blocking, const struct keys *keys,
 		      int64_t timeout_ms, take_wait_fn fn,

@@ -77,7 +77,8 @@ stage_worker
 check 'without routes the worker waits' wait_for 10 grep -q 'no route is' \
 	"$stage/worker.log"
 kill -HUP "$pid_worker"
-check 'SIGHUP does not end it' wait_for 5 grep -q 'SIGHUP' "$stage/worker.log"
+check 'SIGHUP does not end it' wait_for 5 grep -q ': reloaded ' \
+	"$stage/worker.log"
 stage_stop worker
 is 'SIGTERM does' $? 0
 the_end

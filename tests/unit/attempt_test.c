@@ -237,7 +237,7 @@ close_world(void **state)
 		attempt_free(w.attempts[i]);
 	map_free(w.map);
 	http_free(w.http);
-	plan_free(w.plan);
+	plan_unref(w.plan);
 	conf_unref(w.conf);
 	evhttp_free(w.server);
 	event_base_free(w.base);

@@ -83,7 +83,7 @@ lets_in_as_many_as_it_may(void **state)
 	gate_leave(&tickets[0]);
 	gate_leave(&tickets[2]);
 	gate_leave(&tickets[2]);
-	gate_free(gate);
+	gate_unref(gate);
 }
 
 static void
@@ -105,7 +105,7 @@ nobody_overtakes_the_line(void **state)
 	gate_leave(&second);
 	assert_ptr_equal(gate_next(gate, 0, &answer), &third);
 	gate_leave(&third);
-	gate_free(gate);
+	gate_unref(gate);
 }
 
 static void
@@ -134,7 +134,7 @@ a_pause_sends_away_and_ends_by_itself(void **state)
 	gate_leave(&comes);
 	assert_int_equal(gate_cause(gate), GATE_OPEN);
 	assert_int_equal(n_errors, 0);
-	gate_free(gate);
+	gate_unref(gate);
 }
 
 static void
@@ -150,7 +150,7 @@ a_longer_pause_wins(void **state)
 	gate_pause(gate, -1, 0);
 	assert_true(gate_is_shut(gate, false, 4999));
 	assert_false(gate_is_shut(gate, false, 5000));
-	gate_free(gate);
+	gate_unref(gate);
 }
 
 static void
@@ -170,7 +170,7 @@ gone_in_a_row_shuts_it(void **state)
 	assert_int_equal(gate_cause(gate), GATE_GONE);
 	assert_int_equal(n_errors, 1);
 	assert_true(gate_is_shut(gate, true, MINUTE_MS - 1));
-	gate_free(gate);
+	gate_unref(gate);
 }
 
 static void
@@ -192,7 +192,7 @@ gone_of_those_inside_is_not_believed(void **state)
 	}
 	assert_int_equal(n_believed, 2);
 	assert_int_equal(n_errors, 1);
-	gate_free(gate);
+	gate_unref(gate);
 }
 
 static void
@@ -222,7 +222,7 @@ one_probe_at_a_time_opens_it(void **state)
 	assert_int_equal(gate_cause(gate), GATE_OPEN);
 	assert_int_equal(gate_enter(gate, &other, false, now), GATE_GO);
 	gate_leave(&other);
-	gate_free(gate);
+	gate_unref(gate);
 }
 
 static void
@@ -239,7 +239,7 @@ a_probe_that_is_cancelled_lets_another_try(void **state)
 	gate_leave(&probe);
 	assert_int_equal(gate_enter(gate, &other, true, MINUTE_MS), GATE_GO);
 	gate_leave(&other);
-	gate_free(gate);
+	gate_unref(gate);
 }
 
 static void
@@ -261,7 +261,7 @@ the_pause_grows_to_five_minutes(void **state)
 		assert_int_equal(gate_cause(gate), GATE_GONE);
 	}
 	assert_int_equal(n_errors, 1);
-	gate_free(gate);
+	gate_unref(gate);
 }
 
 static void
@@ -279,7 +279,7 @@ denied_shuts_it_until_a_probe_is_taken(void **state)
 	/* any answer to a push will do */
 	pass(gate, false, GATE_SAYS_FINE, 3 * MINUTE_MS);
 	assert_int_equal(gate_cause(gate), GATE_OPEN);
-	gate_free(gate);
+	gate_unref(gate);
 }
 
 static void
@@ -303,7 +303,7 @@ denied_fails_one_job_not_all_under_way(void **state)
 	assert_false(gate_is_shut(gate, false, MINUTE_MS));
 	/* a probe speaks for itself: its job may be what is refused */
 	assert_true(pass(gate, false, GATE_SAYS_DENIED, MINUTE_MS));
-	gate_free(gate);
+	gate_unref(gate);
 }
 
 static void
@@ -327,7 +327,7 @@ concurrency_opens_slowly_after_trouble(void **state)
 	assert_ptr_equal(gate_next(gate, MINUTE_MS, &answer), &c);
 	gate_leave(&b);
 	gate_leave(&c);
-	gate_free(gate);
+	gate_unref(gate);
 }
 
 static void
@@ -339,7 +339,7 @@ a_limit_of_nought_never_shuts(void **state)
 	for (int i = 0; i < 1000; i++)
 		assert_true(pass(gate, true, GATE_SAYS_GONE, 0));
 	assert_int_equal(gate_cause(gate), GATE_OPEN);
-	gate_free(gate);
+	gate_unref(gate);
 }
 
 /* Five jobs in a row meet trouble; the fifth is the service's. */
@@ -381,7 +381,7 @@ trouble_of_one_job_is_the_jobs(void **state)
 		assert_true(pass_job(gate, id, false, GATE_SAYS_BROKEN, 30));
 	}
 	assert_int_equal(gate_cause(gate), GATE_OPEN);
-	gate_free(gate);
+	gate_unref(gate);
 }
 
 static void
@@ -419,7 +419,7 @@ trouble_of_many_jobs_is_an_outage(void **state)
 	assert_true(report(&inside[1], GATE_SAYS_TROUBLE, 16000));
 	gate_leave(&inside[1]);
 	assert_int_equal(gate_cause(gate), GATE_OPEN);
-	gate_free(gate);
+	gate_unref(gate);
 }
 
 static void
@@ -442,7 +442,7 @@ an_outage_is_probed_every_minute(void **state)
 	assert_int_equal(gate_cause(gate), GATE_OPEN);
 	begin_outage(gate, now + MINUTE_MS);
 	assert_false(gate_is_shut(gate, false, now + MINUTE_MS + 5000));
-	gate_free(gate);
+	gate_unref(gate);
 }
 
 static void
@@ -473,7 +473,7 @@ an_outage_heeds_retry_after(void **state)
 	gate_leave(&tickets[0]);
 	assert_true(gate_is_shut(gate, false, 10 * MINUTE_MS + 999));
 	assert_false(gate_is_shut(gate, false, 10 * MINUTE_MS + 1000));
-	gate_free(gate);
+	gate_unref(gate);
 }
 
 static void
@@ -495,7 +495,7 @@ a_late_probe_says_nothing_of_an_open_gate(void **state)
 	assert_false(gate_is_shut(gate, true, MINUTE_MS));
 	gate_leave(&before);
 	gate_leave(&probe);
-	gate_free(gate);
+	gate_unref(gate);
 }
 
 #define TEST(name) cmocka_unit_test_setup(name, quiet)

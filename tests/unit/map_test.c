@@ -29,7 +29,7 @@ run(const char *program, const char *input, struct buf *body, struct buf *why)
 
 	assert_int_equal(map_jq_new(program, &map, why), HS_OK);
 	result = map_jq_run(map, span_text(input), LIMIT_MS, body, why);
-	map_jq_free(map);
+	map_jq_unref(map);
 	return result;
 }
 
@@ -184,7 +184,7 @@ an_output_over_the_ceiling_fails(void **state)
 		MAP_FAILED);
 	assert_non_null(strstr(buf_text(&why), "10 bytes"));
 	assert_int_equal(body.len, 0);
-	map_jq_free(map);
+	map_jq_unref(map);
 	buf_fini(&body);
 	buf_fini(&why);
 }
@@ -245,7 +245,7 @@ an_endless_program_is_halted(void **state)
 	assert_int_equal(map_jq_run(map, span_text("{}"), 100, &body, &why),
 			 MAP_BODY);
 	assert_string_equal(buf_text(&body), "1");
-	map_jq_free(map);
+	map_jq_unref(map);
 	buf_fini(&body);
 	buf_fini(&why);
 }
@@ -336,8 +336,8 @@ a_slow_program_does_not_stop_the_loop(void **state)
 	map_free(map);
 	event_free(ticker);
 	event_base_free(heard.base);
-	map_jq_free(endless);
-	map_jq_free(quick);
+	map_jq_unref(endless);
+	map_jq_unref(quick);
 	buf_fini(&why);
 }
 
@@ -367,7 +367,7 @@ many_works_come_back_in_order(void **state)
 	assert_string_equal(heard.body, "1999");
 	map_free(map);
 	event_base_free(heard.base);
-	map_jq_free(program);
+	map_jq_unref(program);
 	buf_fini(&why);
 }
 
@@ -396,8 +396,8 @@ cancelled_work_does_not_hold_up_others(void **state)
 	assert_true(clock_mono_ms() - begin_ms < N * SHORT_MS);
 	map_free(map);
 	event_base_free(heard.base);
-	map_jq_free(endless);
-	map_jq_free(quick);
+	map_jq_unref(endless);
+	map_jq_unref(quick);
 	buf_fini(&why);
 }
 
@@ -419,7 +419,7 @@ leaving_halts_what_runs(void **state)
 	map_free(map);
 	assert_true(clock_mono_ms() - begin_ms < 4000);
 	event_base_free(base);
-	map_jq_free(endless);
+	map_jq_unref(endless);
 	buf_fini(&why);
 }
 
