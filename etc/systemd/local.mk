@@ -39,3 +39,11 @@ unit_needs = $(unit_parts) %D%/local.mk
 %D%/hooksync-worker@.service: %D%/hooksync-worker.service.in $(unit_needs)
 	$(AM_V_GEN)$(unit_make) -e 's/@instance[@]/ %i/g' \
 		'$(srcdir)/%D%/hooksync-worker.service.in' | $(unit_paths)
+
+# What `journalctl -x` says about our lines; afterwards, if the package's manager
+# does not: journalctl --update-catalog
+catalogdir = $(prefix)/lib/systemd/catalog
+dist_catalog_DATA = %D%/hooksync.catalog
+
+TESTS += tests/catalog.sh
+EXTRA_DIST += tests/catalog.sh
