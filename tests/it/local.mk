@@ -9,6 +9,10 @@ IT_STORIES = \
 	%D%/doctor.sh \
 	%D%/newcomer.sh \
 	%D%/redis_down.sh \
-	%D%/nginx.sh
+	%D%/nginx.sh \
+	%D%/web_nginx.sh \
+	%D%/web_apache_proxy.sh \
+	%D%/web_apache_fcgid.sh \
+	%D%/web_lighttpd.sh
 TESTS += $(IT_STORIES)
-EXTRA_DIST += $(IT_STORIES) %D%/lib.sh
+EXTRA_DIST += $(IT_STORIES) %D%/lib.sh tests/lib/stage_web.sh

@@ -17,9 +17,9 @@
 : "${webhook_secret:?}" "${web_url=}" "${web_sock=}" "${web_ca=}" "${web_to=}"
 web_name='the server'
 
-# Where servers differ, as the responder itself would have it:
-web_spelling=404   # /webhooks/d%2Dopen for /webhooks/d-open
-web_underscore=401 # a token in X_D_Token instead of X-D-Token
+# Where servers differ: most drop a header X_D_Token, lighttpd takes it for
+# X-D-Token.
+web_underscore=401
 
 # All in a queue of their own, which needs no route and no worker.
 deliveries_settings()
@@ -210,8 +210,8 @@ deliveries_heads()
 	d_is 'a path with more behind it: 404' \
 		"$(d_post d-open/ --data '{}')" 404
 	d_problem
-	d_is "a path spelled otherwise: $web_spelling" \
-		"$(d_post d%2Dopen --data '{}')" "$web_spelling"
+	d_is 'a path spelled otherwise: 404' \
+		"$(d_post d%2Dopen --data '{}')" 404
 	d_is 'a query: 200' \
 		"$(d_post 'd-open?a=1&b=%2F%20+c&d' --data '{}')" 200
 	d_is 'GET: 405' "$(d_say d-open)" 405
@@ -246,6 +246,7 @@ deliveries_bodies()
 	d_blob 200000 >"$d_tmp/d.200k"
 	d_blob 1048576 >"$d_tmp/d.1m"
 	d_blob 1048577 >"$d_tmp/d.over"
+	d_blob 5000000 >"$d_tmp/d.5m"
 	d_id
 	d_is '200 kB: 200' "$(d_post d-open --data-binary "@$d_tmp/d.200k" \
 		--header "X-Delivery-Id: $d_last")" 200
@@ -258,6 +259,7 @@ deliveries_bodies()
 		data)" 1048591
 	d_is 'a byte more: 413' \
 		"$(d_post d-open --data-binary "@$d_tmp/d.over")" 413
+	d_is '5 MB: 413' "$(d_post d-open --data-binary "@$d_tmp/d.5m")" 413
 	d_is "over the endpoint's own limit: 413" \
 		"$(d_post d-small --data-binary "@$d_tmp/d.2k")" 413
 	d_problem
@@ -304,7 +306,7 @@ d_many() # PATH N P ID-PREFIX
 			print "max-time = 20"
 		} }' >"$d_tmp/d.many.$4"
 	curl --silent --parallel --parallel-immediate --parallel-max "$3" \
-		--config "$d_tmp/d.many.$4"
+		--config "$d_tmp/d.many.$4" 2>/dev/null
 	rm -f "$d_tmp/d.many.$4"
 }
 
