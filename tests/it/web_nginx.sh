@@ -1,6 +1,6 @@
 #!/bin/sh
 # The suite of deliveries through nginx, with the snippets and the TLS server as
-# they are shipped. The responder is restarted, and killed, under load.
+# they are shipped. The responder is restarted under load.
 # shellcheck source=tests/it/lib.sh
 . "${top_srcdir:-$(dirname "$0")/../..}/tests/it/lib.sh"
 # shellcheck source=tests/lib/deliveries.sh
@@ -16,7 +16,6 @@ web_name=nginx
 
 deliveries
 deliveries_restarts 3 web_restart
-deliveries_restarts 3 web_restart KILL
 
 stage_stop nginx QUIT
 web_nginx_site

@@ -126,6 +126,9 @@ web_nginx_conf() # < what is in http
 	web_shipped nginx/hooksync.conf >"$stage/nginx/snippets/hooksync.conf"
 	web_shipped nginx/hooksync-upstream.conf \
 		>"$stage/nginx/snippets/hooksync-upstream.conf"
+	mkdir -p "$stage/nginx/conf.d"
+	echo 'include snippets/hooksync-upstream.conf;' \
+		>"$stage/nginx/conf.d/hooksync.conf"
 	{
 		cat <<-END
 			${web_user:+user $web_user;}
@@ -135,6 +138,7 @@ web_nginx_conf() # < what is in http
 			error_log stderr;
 			events { worker_connections 512; }
 			http {
+			  include conf.d/*.conf;
 			  access_log off;
 			  client_body_temp_path $stage/nginx.body;
 			  proxy_temp_path $stage/nginx.proxy;
@@ -153,7 +157,6 @@ web_nginx()
 	web_sock=$stage/http.sock
 	web_url=http://hooksync
 	web_nginx_conf <<-END
-		include snippets/hooksync-upstream.conf;
 		server {
 		  listen unix:$web_sock backlog=1024;
 		  location /webhooks/ { include snippets/hooksync.conf; }
