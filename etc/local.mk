@@ -1,10 +1,16 @@
-# The settings as they are shipped.
+# The settings as they are shipped, and examples.
 
 hooksyncconfdir = $(sysconfdir)/hooksync
 EXTRA_DIST += %D%/hooksync.conf
 
 examplesdir = $(docdir)/examples
-dist_examples_DATA =
+dist_examples_DATA = \
+	%D%/examples/basic-login.conf \
+	%D%/examples/first.conf \
+	%D%/examples/github.conf \
+	%D%/examples/redis.acl \
+	%D%/examples/standard-webhooks.conf \
+	%D%/examples/token.conf
 
 include etc/web/local.mk
 include etc/compose/local.mk

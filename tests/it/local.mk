@@ -8,6 +8,8 @@ IT_STORIES = \
 	%D%/burst.sh \
 	%D%/doctor.sh \
 	%D%/newcomer.sh \
+	%D%/examples.sh \
+	%D%/redis_acl.sh \
 	%D%/redis_down.sh \
 	%D%/nginx.sh \
 	%D%/web_nginx.sh \
