@@ -201,6 +201,7 @@ tell_lost(const char *program)
 	(void)snprintf(text, sizeof(text),
 		       "the journal did not keep up: lines lost n=%u", n);
 	entry_begin(&entry, program, 4, text);
+	entry_add(&entry, "MESSAGE_ID", message_id(MESSAGE_LINES_LOST));
 	if (try_send(&entry) != SENT)
 		n_lost += n;
 }

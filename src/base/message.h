@@ -22,7 +22,8 @@ enum message {
 	MESSAGE_RESTART_NEEDED, /* an option that a reload does not change */
 	MESSAGE_NO_ENDPOINT,
 	MESSAGE_NO_ROUTE,
-	MESSAGE_WATCHDOG, /* its ping is withheld */
+	MESSAGE_WATCHDOG,   /* its ping is withheld */
+	MESSAGE_LINES_LOST, /* the journal hung */
 	MESSAGE_FATAL,
 	MESSAGE_BUG,
 	/* deliveries */

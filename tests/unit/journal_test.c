@@ -218,6 +218,8 @@ who_does_not_read_stops_nobody(void **state)
 		       "PRIORITY=4\n",
 		       n - n_heard);
 	assert_non_null(strstr(hear(), expected));
+	assert_non_null(strstr(
+		heard, "\nMESSAGE_ID=a2378dda46054bafa3a7692ed9d5d425\n"));
 	assert_non_null(strstr(hear(), "MESSAGE=back\n"));
 	assert_true(say(MESSAGE_NONE, "on"));
 	assert_non_null(strstr(hear(), "MESSAGE=on\n"));
@@ -284,8 +286,14 @@ run_child(void (*fn)(void), bool is_journal, char *out, size_t out_size)
 		_exit(0);
 	}
 	(void)close(ends[1]);
-	ssize_t n = read(ends[0], out, out_size - 1);
-	out[n > 0 ? n : 0] = '\0';
+	size_t len = 0;
+	for (;;) {
+		ssize_t n = read(ends[0], out + len, out_size - 1 - len);
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+	}
+	out[len] = '\0';
 	(void)close(ends[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
