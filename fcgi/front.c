@@ -24,9 +24,17 @@
  *
  * Closing: a connection with unread bytes (a body that was refused) is shut for
  * writing and read empty for LINGER_MS, so that the answer is not lost to a
- * reset. An idle kept connection is never closed from our side: nginx would
- * answer requests under way on it with 502. A connection is freed after the
- * turn in which its events were delivered.
+ * reset. An idle kept connection is never closed from our side while we serve:
+ * the web server may be writing its next request on it. A connection is freed
+ * after the turn in which its events were delivered.
+ *
+ * Stopping must close them all the same, and the request that the web server
+ * writes at that very moment must not be swallowed: read, never answered, and
+ * not to be repeated for all the web server knows. So the reading side is shut
+ * first: on a Unix socket whatever comes later is refused to the writer, as by
+ * a connection that was closed long ago, and what came before is still there
+ * to be read and answered. A connection that has not had a request yet is
+ * another matter: its first one must be on its way, and is waited for.
  */
 #include "fcgi/front.h"
 
@@ -52,6 +60,8 @@
 /* A peer that dribbles would have us peek at the same bytes again and again. */
 #define MAX_PEEKS 64
 #define LINGER_MS 2000 /* as libfcgi's own */
+/* A web server connects because it has a request at hand. */
+#define FIRST_MS 1000
 #define TICK_MS 100
 /* Per event, so that one peer does not keep the loop. */
 #define MAX_READS 16
@@ -90,6 +100,7 @@ struct conn {
 	int fd;
 	unsigned n_peeks;
 	bool has_more;  /* the socket spoke while the handler had the call */
+	bool is_kept;   /* it has had an answer */
 	int64_t due_ms; /* when this state ends */
 	int64_t whole_due_ms; /* when the request must be whole */
 
@@ -105,6 +116,7 @@ struct front {
 	struct event *reap;
 	struct list lists[CONN_N_STATES];
 	size_t n_inside;
+	bool is_stopping;
 	struct slow_lane slow_lane;
 	struct buf params; /* scratch of the peek */
 	unsigned char scratch[BOUNDS_PEEK_BYTES];
@@ -604,6 +616,16 @@ on_readable(evutil_socket_t fd, short what, void *ctx)
 	}
 }
 
+/* ---- stopping ---- */
+
+/* Nothing is under way on it, or will be. */
+static void
+part(struct conn *conn)
+{
+	shutdown(conn->fd, SHUT_RD);
+	peek(conn); /* drops it, unless something came just before */
+}
+
 /* ---- deadlines ---- */
 
 static void
@@ -630,9 +652,14 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
 		if (conn->due_ms <= now_ms)
 			conn_kill(conn);
 	}
+	list_each_safe(idle, &front->lists[CONN_IDLE]) {
+		struct conn *conn = list_owner(idle, struct conn, node);
+		if (front->is_stopping && conn->due_ms <= now_ms)
+			part(conn);
+	}
 	if (!list_is_empty(&front->lists[CONN_PARTIAL]) ||
 	    !list_is_empty(&front->lists[CONN_SLOW]) ||
-	    !list_is_empty(&front->lists[CONN_LINGER]))
+	    !list_is_empty(&front->lists[CONN_LINGER]) || front->is_stopping)
 		start_tick(front);
 }
 
@@ -700,22 +727,56 @@ void
 front_stop(struct front *front)
 {
 	struct list *idle = &front->lists[CONN_IDLE];
+	int64_t first_due_ms = clock_mono_ms() + FIRST_MS;
 	size_t n = 0;
 	acceptor_stop(front->acceptor);
+	front->is_stopping = true;
 	list_each(node, idle)
 		n++;
-	/* each once: those that are answered at once come back to the end */
+	/* each once: those that wait for their first request come to the end */
 	while (n-- > 0) {
 		struct conn *conn = list_owner(idle->next, struct conn, node);
+		conn->due_ms = first_due_ms;
 		conn_become(conn, CONN_IDLE);
 		peek(conn);
+		if (conn->state == CONN_IDLE && conn->is_kept)
+			part(conn);
 	}
+	start_tick(front);
 }
 
 size_t
 front_n_inside(const struct front *front)
 {
-	return front->n_inside;
+	size_t n = front->n_inside;
+	if (front->is_stopping) {
+		list_each(node, &front->lists[CONN_IDLE])
+			n++;
+	}
+	return n;
+}
+
+void
+front_set_request_timeout(struct front *front, int64_t timeout_ms)
+{
+	front->settings.request_timeout_ms = timeout_ms;
+}
+
+int64_t
+front_due_ms(const struct front *front)
+{
+	static const enum conn_state states[] = { CONN_PARTIAL, CONN_SLOW,
+						  CONN_LINGER };
+	int64_t earliest_ms = INT64_MAX;
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		list_each(node, &front->lists[states[i]]) {
+			const struct conn *conn =
+				list_owner(node, struct conn, node);
+			if (conn->due_ms < earliest_ms)
+				earliest_ms = conn->due_ms;
+		}
+	}
+	return earliest_ms;
 }
 
 const char *const *
@@ -748,6 +809,9 @@ front_answer(struct front_call *call, struct span bytes)
 	struct conn *conn = list_owner(call, struct conn, call);
 	log_assert(conn->state == CONN_INSIDE);
 	bool is_whole = call->body_state == FRONT_BODY_WHOLE;
+	bool is_last = conn->front->is_stopping && is_whole;
+	if (is_last)
+		shutdown(conn->fd, SHUT_RD); /* before it may send the next */
 	FCGX_PutStr((const char *)bytes.ptr, (int)bytes.len, call->request.out);
 	if (!is_whole)
 		call->request.keepConnection = 1; /* ours to close */
@@ -772,6 +836,11 @@ front_answer(struct front_call *call, struct span bytes)
 			conn_kill(conn);
 		return;
 	}
+	if (is_last) {
+		conn_kill(conn);
+		return;
+	}
+	conn->is_kept = true;
 	conn_become(conn, CONN_IDLE);
 	bool has_more = conn->has_more;
 	conn->has_more = false;

@@ -52,10 +52,17 @@ struct front *front_new(struct event_base *base,
 /* Closes all connections; calls that are not answered are forgotten. */
 void front_free(struct front *front);
 /* Takes what waits in the backlog and what connections have sent so far, which
- * are inside then or answered; then no connection more. */
+ * are inside then or answered; then no connection more. A kept connection is
+ * closed as soon as nothing is under way on it. */
 void front_stop(struct front *front);
-/* Requests of which we have seen a byte and sent no answer. */
+/* Requests of which we have seen a byte and sent no answer; after front_stop()
+ * also connections whose first request must be on its way. */
 size_t front_n_inside(const struct front *front);
+/* For requests that begin from now on. */
+void front_set_request_timeout(struct front *front, int64_t timeout_ms);
+/* By when (monotonic) it must have given up on a peer; INT64_MAX: on none. For
+ * a watchdog. */
+int64_t front_due_ms(const struct front *front);
 
 /* CGI variables, "NAME=value", ending in NULL; valid until the answer. */
 const char *const *front_env(const struct front_call *call);

@@ -1,6 +1,6 @@
 /*
  * front: management records, which libfcgi answers, and requests that are there
- * when it stops.
+ * when it stops, or come just then.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -162,17 +163,162 @@ test_stop(void **state)
 	}
 	front_stop(front);
 	assert_int_equal(n_calls, MANY - 1);
-	assert_int_equal(front_n_inside(front), 1);
+	assert_int_equal(front_n_inside(front), 2); /* the two */
+	/* both go on in time */
+	assert_true(fcgi_peer_send(fds[1], buf_span(&bytes)));
+	assert_true(fcgi_peer_send(fds[2], span_of(bytes.data + bytes.len / 2,
+						   bytes.len - bytes.len / 2)));
+	run_until_called(MANY + 1);
+	assert_int_equal(front_n_inside(front), 0);
 	for (size_t i = 0; i < MANY; i++)
 		close(fds[i]);
 	buf_fini(&bytes);
 }
 
+static void
+run_until_empty(void)
+{
+	int64_t due_ms = clock_mono_ms() + PATIENCE_MS;
+	while (front_n_inside(front) > 0) {
+		assert_true(clock_mono_ms() < due_ms);
+		event_base_loop(base, EVLOOP_ONCE);
+	}
+}
+
+/* A connection without a request is waited for, not for ever; one that has had
+ * its answer is closed at once, and what is written on it then is refused to
+ * the writer. */
+static void
+test_stop_idle(void **state)
+{
+	struct buf bytes;
+	unsigned char rest[64];
+	(void)state;
+	buf_init(&bytes, MAX);
+	fcgi_peer_request(&bytes, 1, FCGI_PEER_KEEP, params, span_text(""));
+	int kept = open_peer();
+	assert_true(fcgi_peer_send(kept, buf_span(&bytes)));
+	run_until_called(1);
+	assert_true(read_some(kept, rest, sizeof(rest)) > 0);
+	int silent = open_peer();
+	int64_t start_ms = clock_mono_ms();
+	front_stop(front);
+	assert_false(fcgi_peer_send(kept, buf_span(&bytes)));
+	assert_int_equal(read_some(kept, rest, sizeof(rest)), 0);
+	assert_int_equal(front_n_inside(front), 1);
+	run_until_empty();
+	assert_in_range(clock_mono_ms() - start_ms, 900, PATIENCE_MS - 1);
+	assert_int_equal(read_some(silent, rest, sizeof(rest)), 0);
+	assert_int_equal(n_calls, 1);
+	close(kept);
+	close(silent);
+	buf_fini(&bytes);
+}
+
+static struct front_call *held;
+
+static void
+on_held_call(void *ctx, struct front_call *call)
+{
+	(void)ctx;
+	n_calls++;
+	held = call;
+}
+
+/* Under way when it stops, answered later, and then the connection is over. */
+static void
+test_stop_inside(void **state)
+{
+	struct buf bytes;
+	struct fcgi_answer answer;
+	(void)state;
+	buf_init(&bytes, MAX);
+	fcgi_peer_request(&bytes, 1, FCGI_PEER_KEEP, params, span_text(""));
+	int fd = open_peer();
+	assert_true(fcgi_peer_send(fd, buf_span(&bytes)));
+	run_until_called(1);
+	front_stop(front);
+	assert_int_equal(front_n_inside(front), 1);
+	front_answer(held, span_text("Status: 200 OK\r\n\r\n"));
+	assert_int_equal(front_n_inside(front), 0);
+	fcgi_peer_read(fd, PATIENCE_MS, &answer);
+	assert_int_equal(answer.status, 200);
+	assert_true(answer.is_open); /* it was ended properly ... */
+	fcgi_answer_fini(&answer);
+	assert_true(fcgi_peer_is_closed(fd, PATIENCE_MS)); /* ... and closed */
+	assert_false(fcgi_peer_send(fd, buf_span(&bytes)));
+	close(fd);
+	buf_fini(&bytes);
+}
+
+/* A web server that writes request after request on a kept connection, until
+ * one is not taken. Exits with 1 when one was taken and not answered; the first
+ * may go down with the listening socket. */
+static void
+play_web_server(void)
+{
+	struct buf bytes;
+	size_t n_answers = 0;
+	close(listen_fd);
+	buf_init(&bytes, MAX);
+	fcgi_peer_request(&bytes, 1, FCGI_PEER_KEEP, params, span_text(""));
+	int fd = fcgi_peer_connect(path);
+	while (fd >= 0 && fcgi_peer_send(fd, buf_span(&bytes))) {
+		struct fcgi_answer answer;
+		fcgi_peer_read(fd, PATIENCE_MS, &answer);
+		if (answer.status != 200)
+			_exit(n_answers > 0);
+		n_answers++;
+		fcgi_answer_fini(&answer);
+	}
+	_exit(0);
+}
+
+static void
+test_stop_swallows_nothing(void **state)
+{
+	enum { N_SERVERS = 4 };
+	pid_t pids[N_SERVERS];
+	(void)state;
+	fflush(stdout);
+	for (size_t i = 0; i < N_SERVERS; i++) {
+		pids[i] = fork();
+		assert_true(pids[i] >= 0);
+		if (pids[i] == 0)
+			play_web_server();
+	}
+	run_until_called(N_SERVERS * 20);
+	front_stop(front);
+	run_until_empty();
+	front_free(front);
+	front = NULL;
+	close(listen_fd); /* for those who would come now */
+	for (size_t i = 0; i < N_SERVERS; i++) {
+		int status = 0;
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 0);
+	}
+}
+
+static int setup(void **state);
+static int teardown(void **state);
+
+static void
+test_stop_many_times(void **state)
+{
+	for (int i = 0; i < 50; i++) {
+		assert_int_equal(setup(state), 0);
+		test_stop_swallows_nothing(state);
+		assert_int_equal(teardown(state), 0);
+	}
+}
+
 static int
-setup(void **state)
+setup_with(front_fn fn)
+
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	(void)state;
 	n_calls = 0;
 	base = event_base_new();
 	snprintf(path, sizeof(path), "/tmp/front_test.%d.sock", (int)getpid());
@@ -186,11 +332,25 @@ setup(void **state)
 		.listen_fd = listen_fd,
 		.max_connections = MANY,
 		.request_timeout_ms = PATIENCE_MS,
-		.fn = on_call,
+		.fn = fn,
 		.limit = limit,
 	};
 	front = front_new(base, &settings);
 	return 0;
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	return setup_with(on_call);
+}
+
+static int
+setup_held(void **state)
+{
+	(void)state;
+	return setup_with(on_held_call);
 }
 
 static int
@@ -220,6 +380,11 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_broken_management, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_stop, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stop_idle, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_stop_inside, setup_held,
+						teardown),
+		cmocka_unit_test(test_stop_many_times),
 	};
 	log_set_sink(swallow);
 	return cmocka_run_group_tests_name("front", tests, NULL, NULL);
