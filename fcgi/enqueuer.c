@@ -17,6 +17,9 @@
  * waited in its socket come in: they wait for that first connection, as long as
  * their deadline lets them. Later a Redis that is not there is known to be
  * away, and nobody waits.
+ *
+ * A reload adds lanes for queues that are new, and takes away those that no
+ * endpoint names any more; such as still have work go at a later reload.
  */
 #include "fcgi/enqueuer.h"
 
@@ -49,6 +52,7 @@ struct parked {
 };
 
 struct lane {
+	struct list node;
 	struct enqueuer *enqueuer;
 	struct queue *queue;
 	struct list parked;
@@ -66,8 +70,12 @@ struct enqueuer {
 	struct conf *conf;
 	struct topo *topo;
 	struct rconn *conn;
-	struct lane *lanes;
-	size_t n_lanes;
+	/* as conf was at the start */
+	char *prefix;
+	int64_t max_events;
+	enum queue_level level;
+
+	struct list lanes;
 	struct list ages;
 	size_t n_parked;
 	size_t bytes;
@@ -75,6 +83,7 @@ struct enqueuer {
 	struct event *deadline;
 	struct log_storm storm;
 	bool is_starting; /* the first connection is neither made nor refused */
+	int64_t away_since_at_ms;
 };
 
 /* ---- answers ---- */
@@ -120,7 +129,7 @@ set_deadline(struct enqueuer *enqueuer)
 	event_add(enqueuer->deadline, &tv);
 }
 
-/* All have the same time, so the list is in the order of deadlines. */
+/* The list is in the order of deadlines. */
 static void
 on_deadline(evutil_socket_t fd, short what, void *ctx)
 {
@@ -242,8 +251,8 @@ on_flush(evutil_socket_t fd, short what, void *ctx)
 	(void)what;
 	if (enqueuer->is_starting)
 		return; /* on_redis comes back to it */
-	for (size_t i = 0; i < enqueuer->n_lanes; i++) {
-		struct lane *lane = &enqueuer->lanes[i];
+	list_each(node, &enqueuer->lanes) {
+		struct lane *lane = list_owner(node, struct lane, node);
 		while (!list_is_empty(&lane->parked) &&
 		       lane->n_in_flight < BOUNDS_ADD_IN_FLIGHT)
 			send_batch(lane);
@@ -258,11 +267,14 @@ on_redis(void *ctx, struct rconn *conn, bool is_up)
 	struct enqueuer *enqueuer = ctx;
 	(void)conn;
 	enqueuer->is_starting = false;
-	for (size_t i = 0; i < enqueuer->n_lanes; i++) {
+	if (!is_up)
+		enqueuer->away_since_at_ms = clock_wall_ms();
+	list_each(node, &enqueuer->lanes) {
+		struct lane *lane = list_owner(node, struct lane, node);
 		if (is_up)
-			queue_announce(enqueuer->lanes[i].queue);
+			queue_announce(lane->queue);
 		else
-			answer_waiting(&enqueuer->lanes[i], HS_UNAVAILABLE);
+			answer_waiting(lane, HS_UNAVAILABLE);
 	}
 	want_flush(enqueuer);
 }
@@ -283,8 +295,8 @@ may_store(struct enqueuer *enqueuer)
 static struct lane *
 find_lane(const struct enqueuer *enqueuer, const char *queue)
 {
-	for (size_t i = 0; i < enqueuer->n_lanes; i++) {
-		struct lane *lane = &enqueuer->lanes[i];
+	list_each(node, &enqueuer->lanes) {
+		struct lane *lane = list_owner(node, struct lane, node);
 		if (strcmp(keys_queue(lane->queue->keys), queue) == 0)
 			return lane;
 	}
@@ -294,16 +306,53 @@ find_lane(const struct enqueuer *enqueuer, const char *queue)
 static void
 add_lane(struct enqueuer *enqueuer, const char *queue)
 {
-	const struct conf *conf = enqueuer->conf;
-	if (find_lane(enqueuer, queue) != NULL)
-		return;
-	struct lane *lane = &enqueuer->lanes[enqueuer->n_lanes++];
+	struct lane *lane = xcalloc(1, sizeof(*lane));
 	lane->enqueuer = enqueuer;
-	lane->queue = queue_new(enqueuer->conn, conf->queue.prefix, queue,
-				conf->redis.enqueue_timeout_ms,
-				conf->queue.max_events);
-	lane->queue->level = (enum queue_level)conf->queue.bullmq_level;
+	lane->queue = queue_new(enqueuer->conn, enqueuer->prefix, queue, 0,
+				enqueuer->max_events);
+	lane->queue->level = enqueuer->level;
 	list_init(&lane->parked);
+	list_push_back(&enqueuer->lanes, &lane->node);
+	if (rconn_is_up(enqueuer->conn))
+		queue_announce(lane->queue);
+}
+
+static void
+free_lane(struct lane *lane)
+{
+	list_remove(&lane->node);
+	queue_free(lane->queue);
+	free(lane);
+}
+
+static bool
+is_wanted(const struct lane *lane, const struct conf *conf)
+{
+	for (struct endpoint **at = conf->endpoints; at != NULL && *at != NULL;
+	     at++)
+		if (strcmp(keys_queue(lane->queue->keys), (*at)->queue) == 0)
+			return true;
+	return false;
+}
+
+/* A lane for each queue of the endpoints, and none that has no use. */
+static void
+set_lanes(struct enqueuer *enqueuer)
+{
+	const struct conf *conf = enqueuer->conf;
+	list_each_safe(node, &enqueuer->lanes) {
+		struct lane *lane = list_owner(node, struct lane, node);
+		if (lane->n_parked == 0 && lane->n_in_flight == 0 &&
+		    !is_wanted(lane, conf))
+			free_lane(lane);
+	}
+	for (struct endpoint **at = conf->endpoints; at != NULL && *at != NULL;
+	     at++)
+		if (find_lane(enqueuer, (*at)->queue) == NULL)
+			add_lane(enqueuer, (*at)->queue);
+	list_each(kept, &enqueuer->lanes)
+		list_owner(kept, struct lane, node)->queue->timeout_ms =
+			conf->redis.enqueue_timeout_ms;
 }
 
 struct enqueuer *
@@ -311,7 +360,6 @@ enqueuer_new(struct event_base *base, struct conf *conf)
 {
 	struct enqueuer *enqueuer = xcalloc(1, sizeof(*enqueuer));
 	const struct conf_redis *redis = &conf->redis;
-	size_t n_endpoints = 0;
 	struct topo_address address = { .unix_path = redis->unix_path,
 					.host = redis->host,
 					.port = (int)redis->port };
@@ -327,15 +375,16 @@ enqueuer_new(struct event_base *base, struct conf *conf)
 		.scripts = queue_add_scripts,
 	};
 	enqueuer->conf = conf_ref(conf);
+	list_init(&enqueuer->lanes);
 	list_init(&enqueuer->ages);
 	enqueuer->topo = topo_static_new(&address);
 	enqueuer->conn =
 		rconn_new(base, enqueuer->topo, &settings, on_redis, enqueuer);
-	while (conf->endpoints != NULL && conf->endpoints[n_endpoints] != NULL)
-		n_endpoints++;
-	enqueuer->lanes = xcalloc(n_endpoints + 1, sizeof(*enqueuer->lanes));
-	for (size_t i = 0; i < n_endpoints; i++)
-		add_lane(enqueuer, conf->endpoints[i]->queue);
+	enqueuer->prefix = xstrdup(conf->queue.prefix);
+	enqueuer->max_events = conf->queue.max_events;
+	enqueuer->level = (enum queue_level)conf->queue.bullmq_level;
+	enqueuer->away_since_at_ms = clock_wall_ms();
+	set_lanes(enqueuer);
 	enqueuer->flush = event_new(base, -1, 0, on_flush, enqueuer);
 	enqueuer->deadline = event_new(base, -1, 0, on_deadline, enqueuer);
 	if (enqueuer->flush == NULL || enqueuer->deadline == NULL)
@@ -348,12 +397,13 @@ enqueuer_free(struct enqueuer *enqueuer)
 {
 	if (enqueuer == NULL)
 		return;
-	for (size_t i = 0; i < enqueuer->n_lanes; i++)
-		answer_waiting(&enqueuer->lanes[i], HS_UNAVAILABLE);
+	list_each(node, &enqueuer->lanes)
+		answer_waiting(list_owner(node, struct lane, node),
+			       HS_UNAVAILABLE);
 	rconn_free(enqueuer->conn); /* calls on_added of what is in flight */
-	for (size_t i = 0; i < enqueuer->n_lanes; i++)
-		queue_free(enqueuer->lanes[i].queue);
-	free(enqueuer->lanes);
+	list_each_safe(lane, &enqueuer->lanes)
+		free_lane(list_owner(lane, struct lane, node));
+	free(enqueuer->prefix);
 	topo_free(enqueuer->topo);
 	event_free(enqueuer->flush);
 	event_free(enqueuer->deadline);
@@ -368,16 +418,66 @@ enqueuer_start(struct enqueuer *enqueuer)
 	rconn_start(enqueuer->conn);
 }
 
+void
+enqueuer_reload(struct enqueuer *enqueuer, struct conf *conf)
+{
+	struct conf *old = enqueuer->conf;
+	enqueuer->conf = conf_ref(conf);
+	set_lanes(enqueuer);
+	conf_unref(old);
+}
+
 bool
 enqueuer_is_up(const struct enqueuer *enqueuer)
 {
 	return rconn_is_up(enqueuer->conn);
 }
 
+const char *
+enqueuer_error(const struct enqueuer *enqueuer)
+{
+	return rconn_error(enqueuer->conn);
+}
+
+int64_t
+enqueuer_away_since_at_ms(const struct enqueuer *enqueuer)
+{
+	return enqueuer->away_since_at_ms;
+}
+
+int64_t
+enqueuer_due_ms(const struct enqueuer *enqueuer)
+{
+	if (list_is_empty(&enqueuer->ages))
+		return INT64_MAX;
+	return list_owner(enqueuer->ages.next, struct parked, age_node)->due_ms;
+}
+
+int64_t
+enqueuer_redis_due_ms(const struct enqueuer *enqueuer)
+{
+	return rconn_due_ms(enqueuer->conn);
+}
+
 size_t
 enqueuer_n_parked(const struct enqueuer *enqueuer)
 {
 	return enqueuer->n_parked;
+}
+
+/* Behind all that are due earlier: at the end, but after a reload that has
+ * shortened the time. */
+static void
+note_age(struct enqueuer *enqueuer, struct parked *parked)
+{
+	struct list *before = enqueuer->ages.prev;
+	while (before != &enqueuer->ages &&
+	       list_owner(before, struct parked, age_node)->due_ms >
+		       parked->due_ms)
+		before = before->prev;
+	if (before == &enqueuer->ages && !list_is_empty(before))
+		event_del(enqueuer->deadline); /* it waits for a later one */
+	list_push_front(before, &parked->age_node);
 }
 
 enum hs_err
@@ -411,7 +511,7 @@ enqueuer_park(struct enqueuer *enqueuer, const struct enqueuer_job *job,
 	parked->ctx = ctx;
 	list_push_back(&lane->parked, &parked->node);
 	lane->n_parked++;
-	list_push_back(&enqueuer->ages, &parked->age_node);
+	note_age(enqueuer, parked);
 	enqueuer->n_parked++;
 	enqueuer->bytes += len;
 	set_deadline(enqueuer);

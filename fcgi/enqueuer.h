@@ -36,7 +36,18 @@ struct enqueuer *enqueuer_new(struct event_base *base, struct conf *conf);
 /* What is parked or in flight is answered HS_UNAVAILABLE first. */
 void enqueuer_free(struct enqueuer *enqueuer);
 void enqueuer_start(struct enqueuer *enqueuer);
+/* Jobs from now on go by conf, of which a reference is kept, to the queues of
+ * its endpoints. What only a start reads (where Redis is, the queues' prefix and
+ * level) stays. */
+void enqueuer_reload(struct enqueuer *enqueuer, struct conf *conf);
 bool enqueuer_is_up(const struct enqueuer *enqueuer);
+/* While it is not up: why, for people (borrowed), and since when (wall time). */
+const char *enqueuer_error(const struct enqueuer *enqueuer);
+int64_t enqueuer_away_since_at_ms(const struct enqueuer *enqueuer);
+/* By when (monotonic) a job must have been answered, or the connection have
+ * acted; INT64_MAX: nothing is due. For a watchdog. */
+int64_t enqueuer_due_ms(const struct enqueuer *enqueuer);
+int64_t enqueuer_redis_due_ms(const struct enqueuer *enqueuer);
 size_t enqueuer_n_parked(const struct enqueuer *enqueuer);
 
 /* HS_UNAVAILABLE: Redis is known to be away; HS_AGAIN: full (bounds.h); then fn

@@ -30,10 +30,12 @@ struct intake {
 	struct conf *conf;
 	struct enqueuer *enqueuer;
 	struct refusals *refusals;
+	struct intake_counts counts;
 };
 
 struct delivery { /* from its parameters to its answer */
 	struct intake *intake;
+	struct conf *conf; /* endpoint is its; parked, a reference of our own */
 	struct front_call *call;
 	struct request request;
 	enum router_kind kind;
@@ -53,7 +55,9 @@ static void
 delivery_init(struct delivery *delivery, struct intake *intake,
 	      struct front_call *call)
 {
-	*delivery = (struct delivery){ .intake = intake, .call = call };
+	*delivery = (struct delivery){ .intake = intake,
+				       .conf = intake->conf,
+				       .call = call };
 	buf_init(&delivery->job_id, IDENT_BYTES);
 }
 
@@ -72,7 +76,8 @@ refuse(struct delivery *delivery, const struct refusal *refusal)
 	if (refusal->status == 405)
 		allow = router_allow(delivery->kind);
 	if (refusal->status == 503)
-		retry_after_s = delivery->intake->conf->responder.retry_after_s;
+		retry_after_s = delivery->conf->responder.retry_after_s;
+	delivery->intake->counts.n_refused++;
 	refusals_log(delivery->intake->refusals, endpoint_name(delivery),
 		     refusal->status, delivery->id, refusal->why);
 	buf_init(&out, REPLY_BYTES);
@@ -100,11 +105,13 @@ check_head(struct delivery *delivery, const char *const *env)
 	struct request *request = &delivery->request;
 	if (request_parse(env, request, &why) != HS_OK)
 		return refusal(400, "The request is malformed.", why);
-	delivery->kind = router_find(delivery->intake->conf, request,
-				     &delivery->endpoint);
+	delivery->kind =
+		router_find(delivery->conf, request, &delivery->endpoint);
 	if (delivery->kind == ROUTER_NONE)
 		return refusal(404, "There is nothing at this path.",
-			       "no endpoint has this path");
+			       delivery->conf->endpoints[0] != NULL
+				       ? "no endpoint has this path"
+				       : "no endpoint is configured yet");
 	if (!router_method_is_allowed(delivery->kind, request->method))
 		return refusal(405, "This path takes other methods.",
 			       "method not allowed");
@@ -189,6 +196,7 @@ on_parked(void *ctx, enum hs_err err, enum add_result result)
 					     : "Redis was lost");
 		refuse(delivery, &verdict);
 	} else {
+		delivery->intake->counts.n_accepted++;
 		log_event(LOG_LEVEL_INFO,
 			  result == ADD_NEW ? MESSAGE_JOB_ADDED
 					    : MESSAGE_REDELIVERED,
@@ -202,6 +210,7 @@ on_parked(void *ctx, enum hs_err err, enum add_result result)
 		buf_fini(&out);
 	}
 	buf_fini(&delivery->job_id);
+	conf_unref(delivery->conf);
 	free(delivery);
 }
 
@@ -220,6 +229,7 @@ park(struct delivery *delivery, struct buf *data)
 	enum hs_err err = enqueuer_park(delivery->intake->enqueuer, &job,
 					on_parked, kept);
 	if (err == HS_OK) {
+		conf_ref(kept->conf);
 		buf_init(&delivery->job_id, IDENT_BYTES); /* kept has it */
 		return refusal(0, NULL, NULL);
 	}
@@ -272,9 +282,8 @@ accept_delivery(struct delivery *delivery, struct span body, struct buf *text)
 	buf_init(&data, body.len + DATA_EXTRA_BYTES);
 	struct refusal verdict = make_data(delivery, body, &data, text);
 	if (verdict.status == 0 &&
-	    ident_job_id(delivery->endpoint->name,
-			 delivery->intake->conf->endpoints, sender_id,
-			 &delivery->job_id) != HS_OK)
+	    ident_job_id(delivery->endpoint->name, delivery->conf->endpoints,
+			 sender_id, &delivery->job_id) != HS_OK)
 		verdict = refusal(400, "The delivery id is not usable.",
 				  "no job id can be made");
 	if (verdict.status == 0)
@@ -293,8 +302,7 @@ answer_health(struct delivery *delivery)
 		health_alive(is_head, delivery->id, &out);
 	else
 		health_ready(enqueuer_is_up(delivery->intake->enqueuer),
-			     is_head,
-			     delivery->intake->conf->responder.retry_after_s,
+			     is_head, delivery->conf->responder.retry_after_s,
 			     delivery->id, &out);
 	front_answer(delivery->call, buf_span(&out));
 	buf_fini(&out);
@@ -349,4 +357,18 @@ intake_free(struct intake *intake)
 	refusals_free(intake->refusals);
 	conf_unref(intake->conf);
 	free(intake);
+}
+
+void
+intake_reload(struct intake *intake, struct conf *conf)
+{
+	struct conf *old = intake->conf;
+	intake->conf = conf_ref(conf);
+	conf_unref(old);
+}
+
+struct intake_counts
+intake_counts(const struct intake *intake)
+{
+	return intake->counts;
 }

@@ -17,6 +17,15 @@ struct intake;
 struct intake *intake_new(struct conf *conf, struct enqueuer *enqueuer);
 /* Only when nothing is parked any more. */
 void intake_free(struct intake *intake);
+/* Requests from now on are judged by conf, of which a reference is kept; those
+ * under way end as they began. */
+void intake_reload(struct intake *intake, struct conf *conf);
+
+struct intake_counts { /* since the start; /healthz and /readyz aside */
+	uint64_t n_accepted;
+	uint64_t n_refused;
+};
+struct intake_counts intake_counts(const struct intake *intake);
 
 /* For front_settings, with the intake as ctx. */
 void intake_take(void *intake, struct front_call *call);

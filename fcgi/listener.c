@@ -168,6 +168,28 @@ listener_open(const char *text, struct listener *out, struct buf *why)
 	return open_tcp(text, out, why);
 }
 
+/* "unix:/run/hooksync/fcgi.sock (systemd's socket)" */
+static char *
+inherited_text(int fd, const char *from)
+{
+	struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
+	socklen_t len = sizeof(address);
+	char host[NI_MAXHOST];
+	char port[NI_MAXSERV];
+	const struct sockaddr_un *name = (const void *)&address;
+	if (getsockname(fd, (struct sockaddr *)&address, &len) != 0)
+		return xstrdup(from);
+	if (address.ss_family == AF_UNIX && name->sun_path[0] == '/')
+		return xasprintf("unix:%.*s (%s)", (int)sizeof(name->sun_path),
+				 name->sun_path, from);
+	if (address.ss_family != AF_UNIX &&
+	    getnameinfo((struct sockaddr *)&address, len, host, sizeof(host),
+			port, sizeof(port),
+			NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+		return xasprintf("%s:%s (%s)", host, port, from);
+	return xstrdup(from);
+}
+
 enum hs_err
 listener_inherit(struct listener *out)
 {
@@ -175,7 +197,7 @@ listener_inherit(struct listener *out)
 	socklen_t len = sizeof(is_listening);
 	*out = (struct listener){ .fd = notify_listen_fd() };
 	if (out->fd >= 0) {
-		out->text = xstrdup("systemd's socket");
+		out->text = inherited_text(out->fd, "systemd's socket");
 		return HS_OK;
 	}
 	if (getsockopt(STDIN_FILENO, SOL_SOCKET, SO_ACCEPTCONN, &is_listening,
@@ -183,7 +205,7 @@ listener_inherit(struct listener *out)
 	    !is_listening)
 		return HS_NOT_FOUND;
 	out->fd = STDIN_FILENO;
-	out->text = xstrdup("descriptor 0");
+	out->text = inherited_text(out->fd, "descriptor 0");
 	return HS_OK;
 }
 

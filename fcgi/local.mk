@@ -12,10 +12,12 @@ libresponder_a_SOURCES = \
 	%D%/listener.c %D%/listener.h \
 	%D%/records.c %D%/records.h \
 	%D%/refusals.c %D%/refusals.h \
+	%D%/reload.c %D%/reload.h \
 	%D%/reply.c %D%/reply.h \
 	%D%/request.c %D%/request.h \
 	%D%/router.c %D%/router.h \
 	%D%/slow_lane.c %D%/slow_lane.h \
+	%D%/status.c %D%/status.h \
 	%D%/verify.c %D%/verify.h
 
 RESPONDER_LIBS = libresponder.a libhooksync.a $(FCGI_LIBS) $(HS_LIBS)

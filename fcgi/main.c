@@ -4,7 +4,8 @@
  * Boot order: arguments; configuration; limits of the system; the socket;
  * signals; Redis; the front; and then the loop, until it is told to stop. A
  * stop takes no new connection, answers the requests inside within a grace,
- * and ends with 0. One thread; nothing in it blocks.
+ * and ends with 0. A reload puts a new configuration in force, or keeps the old
+ * one. One thread; nothing in it blocks.
  */
 #include "config.h"
 
@@ -21,11 +22,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/pulse.h"
 #include "conf/conf.h"
 #include "fcgi/enqueuer.h"
 #include "fcgi/front.h"
 #include "fcgi/intake.h"
 #include "fcgi/listener.h"
+#include "fcgi/reload.h"
+#include "fcgi/status.h"
 
 /* Redis, logs, the socket, the slow lane's files. */
 #define RESERVED_FDS 64
@@ -33,18 +37,35 @@
 #define MAX_CONNECTIONS 65536
 #define STOP_TICK_MS 20
 #define STOP_EXTRA_MS 1000 /* beyond the deadlines a request has anyway */
+#define STATUS_MS 1000
+#define WHY_BYTES 512
 #define MAX_FLAGS 64
+
+/* What ends us: systemd's word, the terminal's, and that of FastCGI's own
+ * process managers. */
+static const int stop_signals[] = { SIGTERM, SIGINT, SIGUSR1 };
+#define N_STOP_SIGNALS (sizeof(stop_signals) / sizeof(stop_signals[0]))
 
 struct responder {
 	struct event_base *base;
+	const struct arguments *arguments;
 	struct conf *conf;
 	struct listener listener;
 	struct enqueuer *enqueuer;
 	struct intake *intake;
 	struct front *front;
-	struct event *signals[3];
-	struct event *watchdog;
+	struct pulse *pulse;
+	struct status status;
+	struct event *stop[N_STOP_SIGNALS];
+	struct event *hangup;
+	struct event *reload; /* once for all SIGHUPs of a turn */
+	struct event *beat;
+	struct event *pulse_event;
+	struct event *status_tick;
 	struct event *stop_tick;
+	int64_t started_at_ms;
+	struct buf reload_error; /* empty: none */
+	int64_t reload_failed_at_ms;
 	bool is_stopping;
 	int64_t stop_due_ms;
 };
@@ -145,21 +166,33 @@ on_finding(void *ctx, enum conf_severity severity, const char *text)
 	       text);
 }
 
-static struct conf *
-load_conf(const struct arguments *arguments)
+static struct conf_source
+conf_source(const struct arguments *arguments)
 {
-	struct conf *conf = NULL;
-	enum log_level level = LOG_LEVEL_INFO;
-	const struct conf_source source = {
+	return (struct conf_source){
 		.path = arguments->path,
 		.role = CONF_ROLE_RESPONDER,
 		.flags = arguments->flags,
 		.n_flags = arguments->n_flags,
 	};
-	if (conf_load(&source, on_finding, NULL, &conf) != HS_OK)
-		log_fatal(EX_CONFIG, "the settings are not usable, see above");
+}
+
+static void
+open_log(const struct conf *conf)
+{
+	enum log_level level = LOG_LEVEL_INFO;
 	if (log_level_parse(conf->log_level, &level) == HS_OK)
 		log_open("hooksync-fcgi", level);
+}
+
+static struct conf *
+load_conf(const struct arguments *arguments)
+{
+	struct conf *conf = NULL;
+	const struct conf_source source = conf_source(arguments);
+	if (conf_load(&source, on_finding, NULL, &conf) != HS_OK)
+		log_fatal(EX_CONFIG, "the settings are not usable, see above");
+	open_log(conf);
 	return conf;
 }
 
@@ -212,19 +245,76 @@ open_listener(struct responder *responder, const char *text)
 /* ---- running ---- */
 
 static void
-report_status(const struct responder *responder)
+tell_status(struct responder *responder)
 {
-	notify_status("listening on %s", responder->listener.text);
+	const struct intake_counts counts = intake_counts(responder->intake);
+	const struct status_facts facts = {
+		.listening = responder->listener.text,
+		.has_endpoints = responder->conf->endpoints[0] != NULL,
+		.n_accepted = counts.n_accepted,
+		.n_refused = counts.n_refused,
+		.is_redis_up = enqueuer_is_up(responder->enqueuer),
+		.redis_error = enqueuer_error(responder->enqueuer),
+		.redis_away_since_at_ms =
+			enqueuer_away_since_at_ms(responder->enqueuer),
+		.reload_error = responder->reload_error.len > 0
+					? buf_text(&responder->reload_error)
+					: NULL,
+		.reload_failed_at_ms = responder->reload_failed_at_ms,
+		.is_stopping = responder->is_stopping,
+		.n_inside = front_n_inside(responder->front),
+	};
+	status_tell(&responder->status, &facts);
 }
 
 static void
-on_watchdog(evutil_socket_t fd, short what, void *ctx)
+on_status_tick(evutil_socket_t fd, short what, void *ctx)
 {
 	(void)fd;
 	(void)what;
-	(void)ctx;
-	notify_watchdog();
+	tell_status(ctx);
 }
+
+/* ---- the watchdog ---- */
+
+static int64_t
+front_owes(void *ctx)
+{
+	return front_due_ms(ctx);
+}
+
+static int64_t
+enqueuer_owes(void *ctx)
+{
+	return enqueuer_due_ms(ctx);
+}
+
+static int64_t
+redis_owes(void *ctx)
+{
+	return enqueuer_redis_due_ms(ctx);
+}
+
+static void
+on_beat(evutil_socket_t fd, short what, void *ctx)
+{
+	const struct responder *responder = ctx;
+	(void)fd;
+	(void)what;
+	pulse_beat(responder->pulse);
+}
+
+static void
+on_pulse(evutil_socket_t fd, short what, void *ctx)
+{
+	const struct responder *responder = ctx;
+	(void)fd;
+	(void)what;
+	if (pulse_answer(responder->pulse))
+		notify_watchdog();
+}
+
+/* ---- stop ---- */
 
 static void
 on_stop_tick(evutil_socket_t fd, short what, void *ctx)
@@ -254,40 +344,64 @@ on_stop_signal(evutil_socket_t signal_number, short what, void *ctx)
 	responder->is_stopping = true;
 	notify_stopping();
 	log_event(LOG_LEVEL_NOTICE, MESSAGE_STOPPING, "stopping signal=%s",
-		  signal_number == SIGTERM ? "TERM" : "INT");
+		  sigabbrev_np((int)signal_number));
 	front_stop(responder->front);
 	responder->stop_due_ms = clock_mono_ms() + STOP_EXTRA_MS +
 				 responder->conf->responder.request_timeout_ms +
 				 responder->conf->redis.enqueue_timeout_ms;
 	event_add(responder->stop_tick, &tv);
+	tell_status(responder);
+}
+
+/* ---- reload ---- */
+
+static void
+take_over(struct responder *responder, struct conf *fresh)
+{
+	struct conf *old = responder->conf;
+	responder->conf = fresh;
+	open_log(fresh);
+	intake_reload(responder->intake, fresh);
+	enqueuer_reload(responder->enqueuer, fresh);
+	front_set_request_timeout(responder->front,
+				  fresh->responder.request_timeout_ms);
+	log_event(LOG_LEVEL_NOTICE, MESSAGE_RELOADED,
+		  "reloaded: new settings are in force");
+	reload_tell_endpoints(old, fresh);
+	conf_unref(old); /* what is under way may have it still */
 }
 
 static void
-on_reload_signal(evutil_socket_t signal_number, short what, void *ctx)
+on_reload(evutil_socket_t fd, short what, void *ctx)
 {
+	struct responder *responder = ctx;
+	const struct conf_source source = conf_source(responder->arguments);
+	struct conf *fresh = NULL;
+	(void)fd;
+	(void)what;
+	if (responder->is_stopping)
+		return;
+	notify_reloading();
+	buf_reset(&responder->reload_error);
+	if (reload_conf(&source, responder->conf, responder->started_at_ms,
+			&fresh, &responder->reload_error) == HS_OK)
+		take_over(responder, fresh);
+	else
+		responder->reload_failed_at_ms = clock_wall_ms();
+	notify_ready();
+	tell_status(responder);
+}
+
+static void
+on_hangup(evutil_socket_t signal_number, short what, void *ctx)
+{
+	const struct responder *responder = ctx;
 	(void)signal_number;
 	(void)what;
-	(void)ctx;
-	log_notice("SIGHUP changes nothing yet: restart for new settings");
+	event_active(responder->reload, EV_TIMEOUT, 0);
 }
 
-/* What this process will do, for who reads its log. */
-static void
-tell_endpoints(const struct conf *conf)
-{
-	if (conf->endpoints[0] == NULL)
-		log_event(LOG_LEVEL_WARN, MESSAGE_NO_ENDPOINT,
-			  "no endpoint is configured: every webhook is "
-			  "answered 404");
-	for (size_t i = 0; conf->endpoints[i] != NULL; i++) {
-		const struct endpoint *endpoint = conf->endpoints[i];
-		log_notice("accepts webhooks endpoint=%s path=%s scheme=%s "
-			   "queue=%s name=\"%s\"",
-			   endpoint->name, endpoint->path,
-			   signature_scheme_name(endpoint->scheme),
-			   endpoint->queue, endpoint->job);
-	}
-}
+/* ---- */
 
 static struct event *
 must(struct event *event, const struct timeval *tv, bool is_added)
@@ -297,28 +411,54 @@ must(struct event *event, const struct timeval *tv, bool is_added)
 	return event;
 }
 
+static struct event *
+add_signal(struct responder *responder, int number, event_callback_fn fn)
+{
+	return must(evsignal_new(responder->base, number, fn, responder), NULL,
+		    true);
+}
+
+static struct event *
+make_timer(struct responder *responder, event_callback_fn fn)
+{
+	return must(event_new(responder->base, -1, EV_PERSIST, fn, responder),
+		    NULL, false);
+}
+
 static void
 add_events(struct responder *responder)
 {
-	struct event_base *base = responder->base;
 	int interval_ms = notify_watchdog_interval_ms();
-	const struct timeval tv = { interval_ms / 1000,
-				    interval_ms % 1000 * 1000 };
-	responder->signals[0] =
-		must(evsignal_new(base, SIGTERM, on_stop_signal, responder),
+	const struct timeval beat = clock_timeval(interval_ms);
+	const struct timeval tick = clock_timeval(STATUS_MS);
+	for (size_t i = 0; i < N_STOP_SIGNALS; i++)
+		responder->stop[i] =
+			add_signal(responder, stop_signals[i], on_stop_signal);
+	responder->hangup = add_signal(responder, SIGHUP, on_hangup);
+	responder->reload = make_timer(responder, on_reload);
+	responder->beat = make_timer(responder, on_beat);
+	responder->status_tick = make_timer(responder, on_status_tick);
+	responder->stop_tick = make_timer(responder, on_stop_tick);
+	responder->pulse_event =
+		must(event_new(responder->base, pulse_fd(responder->pulse),
+			       EV_READ | EV_PERSIST, on_pulse, responder),
 		     NULL, true);
-	responder->signals[1] =
-		must(evsignal_new(base, SIGINT, on_stop_signal, responder),
-		     NULL, true);
-	responder->signals[2] =
-		must(evsignal_new(base, SIGHUP, on_reload_signal, responder),
-		     NULL, true);
-	responder->watchdog =
-		must(event_new(base, -1, EV_PERSIST, on_watchdog, responder),
-		     &tv, interval_ms > 0);
-	responder->stop_tick =
-		must(event_new(base, -1, EV_PERSIST, on_stop_tick, responder),
-		     NULL, false);
+	if (interval_ms > 0)
+		must(responder->beat, &beat, true);
+	if (notify_is_heard())
+		must(responder->status_tick, &tick, true);
+}
+
+static void
+start_pulse(struct responder *responder)
+{
+	responder->pulse = pulse_new();
+	pulse_ask(responder->pulse, "a peer to be given up", front_owes,
+		  responder->front);
+	pulse_ask(responder->pulse, "an answer to a delivery", enqueuer_owes,
+		  responder->enqueuer);
+	pulse_ask(responder->pulse, "a command to Redis or the next try",
+		  redis_owes, responder->enqueuer);
 }
 
 static void
@@ -328,11 +468,17 @@ fini(struct responder *responder)
 	front_free(responder->front);
 	intake_free(responder->intake);
 	listener_close(&responder->listener);
-	for (size_t i = 0; i < 3; i++)
-		event_free(responder->signals[i]);
-	event_free(responder->watchdog);
+	for (size_t i = 0; i < N_STOP_SIGNALS; i++)
+		event_free(responder->stop[i]);
+	event_free(responder->hangup);
+	event_free(responder->reload);
+	event_free(responder->beat);
+	event_free(responder->pulse_event);
+	event_free(responder->status_tick);
 	event_free(responder->stop_tick);
 	event_base_free(responder->base);
+	pulse_free(responder->pulse);
+	buf_fini(&responder->reload_error);
 	conf_unref(responder->conf);
 }
 
@@ -340,10 +486,13 @@ int
 main(int argc, char **argv)
 {
 	struct arguments arguments = { .path = NULL };
-	struct responder responder = { .listener = { .fd = -1 } };
+	struct responder responder = { .arguments = &arguments,
+				       .listener = { .fd = -1 } };
 
 	log_open("hooksync-fcgi", LOG_LEVEL_INFO);
 	parse_arguments(argc, argv, &arguments);
+	responder.started_at_ms = clock_wall_ms();
+	buf_init(&responder.reload_error, WHY_BYTES);
 	responder.conf = load_conf(&arguments);
 	size_t max_connections = raise_limits();
 	open_listener(&responder, arguments.listen);
@@ -364,14 +513,15 @@ main(int argc, char **argv)
 		.ctx = responder.intake,
 	};
 	responder.front = front_new(responder.base, &settings);
+	start_pulse(&responder);
 	add_events(&responder); /* after libfcgi, which sets handlers, too */
 	enqueuer_start(responder.enqueuer);
 
 	log_event(LOG_LEVEL_NOTICE, MESSAGE_STARTED, "started, listening on %s",
 		  responder.listener.text);
-	tell_endpoints(responder.conf);
+	reload_tell_endpoints(NULL, responder.conf);
 	notify_ready();
-	report_status(&responder);
+	tell_status(&responder);
 	event_base_dispatch(responder.base);
 
 	fini(&responder);

@@ -127,6 +127,20 @@ rconn_state(const struct rconn *conn)
 	return link_state;
 }
 
+const char *
+rconn_error(const struct rconn *conn)
+{
+	(void)conn;
+	return link_state == RCONN_UP ? "" : "played";
+}
+
+int64_t
+rconn_due_ms(const struct rconn *conn)
+{
+	(void)conn;
+	return 4711;
+}
+
 struct queue *
 queue_new(struct rconn *conn, const char *prefix, const char *name,
 	  int64_t timeout_ms, int64_t max_events)
@@ -551,6 +565,109 @@ test_refused(void **state)
 	assert_answer(&two, HS_PROTOCOL, ADD_NEW);
 }
 
+/* ---- reload ---- */
+
+static char queue_a[] = "a";
+static char queue_b[] = "b";
+static char queue_c[] = "c";
+static struct endpoint at_a = { .queue = queue_a };
+static struct endpoint at_b = { .queue = queue_b };
+static struct endpoint at_c = { .queue = queue_c };
+
+static void
+reload(struct conf *fresh, struct endpoint **endpoints)
+{
+	*fresh = *conf;
+	fresh->endpoints = endpoints;
+	enqueuer_reload(enqueuer, fresh);
+}
+
+static void
+test_reload(void **state)
+{
+	struct endpoint *b_and_c[] = { &at_b, &at_c, NULL };
+	struct endpoint *only_b[] = { &at_b, NULL };
+	struct endpoint *a_and_b[] = { &at_a, &at_b, NULL };
+	struct conf fresh[4];
+	struct ask flying;
+	struct ask waiting;
+	struct ask new;
+	(void)state;
+	conf->redis.enqueue_timeout_ms = 60000;
+	enqueuer_start(enqueuer);
+	n_announced = 0;
+	park(&flying, "flying");
+	turn();
+	park(&waiting, "waiting");
+	reload(&fresh[0], b_and_c);
+	assert_int_equal(n_announced, 1); /* c; b was there */
+	/* a is no endpoint's any more, but what is in it ends well */
+	assert_int_equal(park_bytes(&new, "c", "new", 1), HS_OK);
+	turn();
+	assert_int_equal(n_calls, 3);
+	for (size_t i = 0; i < 3; i++)
+		reply_to(&calls[i], HS_OK, ADD_NEW);
+	assert_string_equal(calls[2].queue, "c");
+	assert_answer(&flying, HS_OK, ADD_NEW);
+	assert_answer(&waiting, HS_OK, ADD_NEW);
+	assert_answer(&new, HS_OK, ADD_NEW);
+	/* idle and unwanted, a and c are gone, as a further a shows */
+	reload(&fresh[1], only_b);
+	assert_int_equal(n_announced, 1);
+	reload(&fresh[2], a_and_b);
+	assert_int_equal(n_announced, 2);
+	reload(&fresh[3], a_and_b);
+	assert_int_equal(n_announced, 2);
+	assert_int_equal(enqueuer_n_parked(enqueuer), 0);
+	park(&flying, "again");
+	turn();
+	assert_string_equal(calls[3].queue, "a");
+}
+
+/* Jobs of the old settings wait for as long as those said. */
+static void
+test_reload_shortens_deadlines(void **state)
+{
+	struct endpoint *endpoints[] = { &at_a, NULL };
+	struct conf fresh;
+	struct ask before;
+	struct ask after;
+	struct ask beside;
+	int64_t start_ms = clock_mono_ms();
+	(void)state;
+	assert_true(enqueuer_due_ms(enqueuer) == INT64_MAX);
+	assert_int_equal(enqueuer_redis_due_ms(enqueuer), 4711);
+	assert_string_equal(enqueuer_error(enqueuer), "played");
+	conf->redis.enqueue_timeout_ms = 60000;
+	enqueuer_start(enqueuer);
+	park(&before, "before");
+	assert_in_range(enqueuer_due_ms(enqueuer), start_ms + 60000,
+			clock_mono_ms() + 60000);
+	conf->redis.enqueue_timeout_ms = 50;
+	reload(&fresh, endpoints);
+	park(&after, "after");
+	park(&beside, "beside");
+	assert_true(enqueuer_due_ms(enqueuer) <= clock_mono_ms() + 50);
+	while (beside.n_answers == 0 && clock_mono_ms() - start_ms < 10000)
+		event_base_loop(base, EVLOOP_ONCE);
+	assert_answer(&after, HS_TIMEOUT, ADD_NEW);
+	assert_answer(&beside, HS_TIMEOUT, ADD_NEW);
+	assert_int_equal(before.n_answers, 0);
+}
+
+static void
+test_away_since(void **state)
+{
+	int64_t start_ms = clock_wall_ms();
+	(void)state;
+	assert_true(enqueuer_away_since_at_ms(enqueuer) <= start_ms);
+	enqueuer_start(enqueuer);
+	link_state = RCONN_DOWN;
+	state_fn(state_ctx, NULL, false);
+	assert_in_range(enqueuer_away_since_at_ms(enqueuer), start_ms,
+			clock_wall_ms());
+}
+
 static struct ask left[2];
 
 static void
@@ -594,6 +711,9 @@ main(void)
 		TEST(test_deadline),
 		TEST(test_lost),
 		TEST(test_refused),
+		TEST(test_reload),
+		TEST(test_reload_shortens_deadlines),
+		TEST(test_away_since),
 		cmocka_unit_test_setup_teardown(test_freed_with_jobs, setup,
 						teardown_answers),
 	};
