@@ -13,6 +13,7 @@ include tests/lib/local.mk
 include tests/it/local.mk
 include tests/compat/local.mk
 include tests/fuzz/local.mk
+include tests/system/local.mk
 
 # What holds for the tree as a whole.
 TESTS += %D%/layers.sh %D%/libs.sh %D%/style.sh
