@@ -219,7 +219,8 @@ nginx_site() # [LINE...]; more for the server block
 		[ $# -eq 0 ] || printf '\t%s\n' "$@"
 		echo '}'
 	} >/etc/nginx/conf.d/story.conf
-	systemctl reload-or-restart nginx
+	# a reload would leave old workers answering for a while
+	systemctl restart nginx
 }
 
 rcli() # a command for the machine's Redis
