@@ -112,6 +112,13 @@ gate_set_limits(struct gate *gate, int64_t concurrency, int64_t gone_limit)
 }
 
 void
+gate_probe_now(struct gate *gate)
+{
+	if (gate->cause == GATE_DENIED || gate->cause == GATE_GONE)
+		gate->open_due_ms = 0;
+}
+
+void
 gate_ticket_init(struct gate_ticket *ticket)
 {
 	list_init(&ticket->node);

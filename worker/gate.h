@@ -68,6 +68,9 @@ struct gate *gate_new(const char *name, int64_t concurrency,
 struct gate *gate_ref(struct gate *gate);
 void gate_unref(struct gate *gate); /* the last: no ticket may be left */
 const char *gate_name(const struct gate *gate);
+/* A person has done something: where a probe is what opens the gate for a
+ * refusal or for `gone`, it may go now. An outage and a Retry-After last. */
+void gate_probe_now(struct gate *gate);
 /* Others from now on. Who is inside stays; what the gate has learned, too. */
 void gate_set_limits(struct gate *gate, int64_t concurrency,
 		     int64_t gone_limit);

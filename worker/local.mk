@@ -62,13 +62,27 @@ check_PROGRAMS += tests/it/tick_test
 TESTS += tests/it/tick_test
 tests_it_tick_test_SOURCES = tests/it/tick_test.c $(queue_stage)
 tests_it_tick_test_LDADD = $(worker_test_libs)
+
+check_PROGRAMS += tests/it/vigil_test
+TESTS += tests/it/vigil_test
+tests_it_vigil_test_SOURCES = tests/it/vigil_test.c $(queue_stage)
+tests_it_vigil_test_LDADD = $(worker_test_libs)
+# calls of the worker that the test swallows
+tests_it_vigil_test_LDFLAGS = \
+	-Wl,--wrap=take_jobs,--wrap=take_wait,--wrap=http_start \
+	-Wl,--wrap=finish_jobs,--wrap=finish_extend \
+	-Wl,--wrap=schedule_advance,--wrap=gate_leave
 endif
 
 worker_stories = \
 	tests/it/outage.sh \
 	tests/it/worker.sh \
+	tests/it/worker_boot.sh \
 	tests/it/worker_queue.sh \
+	tests/it/worker_reload.sh \
 	tests/it/worker_stop.sh \
-	tests/it/worker_try.sh
+	tests/it/worker_try.sh \
+	tests/it/worker_watchdog.sh
 TESTS += $(worker_stories)
-EXTRA_DIST += $(worker_stories) tests/lib/by_hand.sh
+EXTRA_DIST += $(worker_stories) tests/lib/by_hand.sh \
+	tests/lib/stage_manager.sh

@@ -164,10 +164,12 @@ plan_new(struct conf *conf, plan_finding_fn fn, void *ctx, struct plan **out)
 void
 plan_enter(struct plan *plan)
 {
-	for (size_t i = 0; i < plan->n_gates; i++)
+	for (size_t i = 0; i < plan->n_gates; i++) {
 		gate_set_limits(plan->gates[i],
 				plan->conf->services[i]->concurrency,
 				plan->conf->services[i]->gone_limit);
+		gate_probe_now(plan->gates[i]);
+	}
 }
 
 struct plan *

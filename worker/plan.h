@@ -51,7 +51,8 @@ struct plan *plan_begin(struct conf *conf, const struct plan *before);
  * HS_INVALID: all were tried, and at least one finding was told. */
 enum hs_err plan_step(struct plan *plan, plan_finding_fn fn,
 		      void *ctx) HS_MUST_CHECK;
-/* From now on it counts: its gates, new and taken over, have its limits. */
+/* From now on it counts: its gates, new and taken over, have its limits; those
+ * that wait for a person are tried again. */
 void plan_enter(struct plan *plan);
 
 struct plan *plan_ref(struct plan *plan);

@@ -1,0 +1,41 @@
+#!/bin/sh
+# A worker that is started before anything it needs is there waits for it: no
+# Redis, no name server, no such host. An exit would use up systemd's patience.
+# shellcheck source=tests/it/lib.sh
+. "${top_srcdir:-$(dirname "$0")/../..}/tests/it/lib.sh"
+# shellcheck source=tests/lib/by_hand.sh
+. "$top_srcdir/tests/lib/by_hand.sh"
+# shellcheck source=tests/lib/stage_manager.sh
+. "$top_srcdir/tests/lib/stage_manager.sh"
+story redis-server
+
+stage_mock
+stage_conf
+stage_manager 2000
+
+stage_worker
+check 'without Redis it is ready' wait_for 10 n_heard_some READY=1
+check 'says so' wait_for 5 grep -q 'redis unreachable .*reason=' \
+	"$stage/worker.log"
+check 'and says it in its status' wait_for 5 eval \
+	'status_line | grep -q "^0 active, 0 done, 0 failed; Redis away since "'
+check 'it pings' pings_go_on 4 10
+job=$pid_worker
+stage_redis
+job_add early crm-invoice-webhook '{"invoiceId":1,"rawPayload":{"number":"1"}}'
+becomes 'Redis comes, and it works' 10 'completed ' states_of early
+is 'it is the same process' "$pid_worker" "$job"
+stage_stop worker
+is 'SIGTERM ends it' $? 0
+
+# A name that leads nowhere: .invalid never does (RFC 6761 6.4). Without a name
+# server at all that takes its time.
+: >"$stage/worker.log"
+stage_worker -o redis.url=redis://redis.invalid:6379 -o redis.connect_timeout=1s
+check 'an unknown host is no end' wait_for 15 grep -q \
+	'redis unreachable .*address=redis.invalid:6379' "$stage/worker.log"
+check 'it lives on' pings_go_on 4 10
+check 'and tries again' stage_is_alive "$pid_worker"
+stage_stop worker
+is 'SIGTERM ends that, too' $? 0
+the_end
