@@ -226,7 +226,9 @@ deliveries_heads()
 		--header 'Content-Encoding: gzip')" 415
 	d_is 'no JSON: 400' "$(d_post d-open --data '{"a":NaN}')" 400
 	d_problem
-	d_is 'HTTP/1.0: 200' "$(d_post d-open --data '{}' --http1.0)" 200
+	# (over TLS without ALPN, where curl would offer what Apache cannot say)
+	d_is 'HTTP/1.0: 200' \
+		"$(d_post d-open --data '{}' --http1.0 --no-alpn)" 200
 	d_is 'Expect: 100-continue: 200' "$(d_post d-open --data '{}' \
 		--header 'Expect: 100-continue')" 200
 	d_is "the sender's X-Request-Id: 200" "$(d_post d-open --data '{}' \
