@@ -17,9 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/bounds.h"
+#include "base/clock.h"
 #include "ctl/fcgi_client.h"
 #include "ctl/guide.h"
 #include "ctl/session.h"
@@ -28,7 +30,13 @@
 #define SOCKET_WANTED \
 	"/etc/systemd/system/sockets.target.wants/hooksync-fcgi.socket"
 
-enum { ANSWER_MS = 5000 }; /* it answers from memory, at once */
+enum {
+	ANSWER_MS = 5000, /* it answers from memory, at once */
+	/* a responder without Redis tries again every 2 s at least: who has just
+	 * started Redis need not be told that it had not noticed yet */
+	PATIENCE_MS = 4000,
+	PAUSE_MS = 100,
+};
 
 struct note {
 	const char *where; /* static */
@@ -291,9 +299,9 @@ add_answer(struct premises *premises, const struct conf *conf, int status,
 		    xstrdup("does another program listen there?"));
 }
 
-static void
-ask_responder(struct premises *premises, const struct conf *conf,
-	      const char *address, const char *path, bool is_redis_up)
+/* Its status for /readyz, or *why it gave none. */
+static enum hs_err
+ask_responder(const char *address, int *status, struct buf *why)
 {
 	const struct fcgi_param params[] = {
 		{ "REQUEST_METHOD", "GET" },
@@ -312,24 +320,43 @@ ask_responder(struct premises *premises, const struct conf *conf,
 	};
 	struct fcgi_answer answer;
 	struct buf out;
-	struct buf why;
 
 	buf_init(&out, BOUNDS_PARAMS_BYTES);
-	buf_init(&why, BOUNDS_REASON_BYTES);
 	enum hs_err err = fcgi_client_post(
 		address, params, sizeof params / sizeof params[0],
-		span_of(NULL, 0), ANSWER_MS, &out, &why);
+		span_of(NULL, 0), ANSWER_MS, &out, why);
 	if (err == HS_OK) {
 		err = fcgi_client_head(buf_span(&out), &answer);
 		if (err != HS_OK)
-			buf_notef(&why, "%s: the answer has no head", address);
+			buf_notef(why, "%s: the answer has no head", address);
+		else
+			*status = answer.status;
+	}
+	buf_fini(&out);
+	return err;
+}
+
+static void
+look_at_responder(struct premises *premises, const struct conf *conf,
+		  const char *address, const char *path, bool is_redis_up)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
+	const int64_t due_ms = clock_mono_ms() + PATIENCE_MS;
+	int status = 0;
+	struct buf why;
+
+	buf_init(&why, BOUNDS_REASON_BYTES);
+	enum hs_err err = ask_responder(address, &status, &why);
+	while (err == HS_OK && status == 503 && is_redis_up &&
+	       clock_mono_ms() < due_ms) {
+		nanosleep(&pause, NULL);
+		err = ask_responder(address, &status, &why);
 	}
 	if (err == HS_OK)
-		add_answer(premises, conf, answer.status, is_redis_up);
+		add_answer(premises, conf, status, is_redis_up);
 	else
 		add_no_answer(premises, path, err, buf_text(&why));
 	buf_fini(&why);
-	buf_fini(&out);
 }
 
 void
@@ -342,5 +369,5 @@ premises_look_at_door(struct premises *premises, const struct conf *conf,
 		strncmp(address, "unix:", 5) == 0 ? address + 5 : NULL;
 
 	if (!path || look_at_socket(premises, conf, path))
-		ask_responder(premises, conf, address, path, is_redis_up);
+		look_at_responder(premises, conf, address, path, is_redis_up);
 }
