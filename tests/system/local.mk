@@ -6,6 +6,8 @@ tests_system_poster_LDADD = $(CURL_LIBS) $(CRYPTO_LIBS)
 
 SYSTEM_STORIES = \
 	%D%/stories/first.sh \
+	%D%/stories/purge.sh \
+	%D%/stories/upgrade.sh \
 	%D%/stories/web.sh
 
 EXTRA_DIST += %D%/bed.sh %D%/guest.sh %D%/image %D%/package %D%/packages \
