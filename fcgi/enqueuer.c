@@ -355,6 +355,18 @@ set_lanes(struct enqueuer *enqueuer)
 			conf->redis.enqueue_timeout_ms;
 }
 
+/* systemd's IPAddressDeny= swallows what is sent and says nothing (a TCP
+ * connection is not refused, it is never made): in a unit that is the first
+ * thing to look at. */
+static const char *
+timeout_hint(const struct conf_redis *redis)
+{
+	if (redis->unix_path != NULL || getenv("INVOCATION_ID") == NULL)
+		return NULL;
+	return "is it in the unit's IPAddressAllow= (systemctl edit "
+	       "hooksync-fcgi)?";
+}
+
 struct enqueuer *
 enqueuer_new(struct event_base *base, struct conf *conf)
 {
@@ -372,6 +384,7 @@ enqueuer_new(struct event_base *base, struct conf *conf)
 		.db = redis->db,
 		.client_name = "hooksync-fcgi",
 		.connect_timeout_ms = redis->connect_timeout_ms,
+		.timeout_hint = timeout_hint(redis),
 		.scripts = queue_add_scripts,
 	};
 	enqueuer->conf = conf_ref(conf);

@@ -31,7 +31,7 @@ fcgi_tests = tests/unit/records_test tests/unit/fcgi_request_test \
 	tests/unit/ident_test tests/unit/listener_test \
 	tests/unit/enqueuer_test tests/unit/slow_lane_test \
 	tests/unit/acceptor_test tests/unit/front_test \
-	tests/unit/refusals_test \
+	tests/unit/refusals_test tests/unit/status_test \
 	tests/it/responder_test
 check_PROGRAMS += $(fcgi_tests)
 TESTS += $(fcgi_tests)
@@ -54,6 +54,8 @@ tests_unit_acceptor_test_SOURCES = tests/unit/acceptor_test.c
 tests_unit_acceptor_test_LDADD = $(fcgi_test_libs)
 tests_unit_refusals_test_SOURCES = tests/unit/refusals_test.c
 tests_unit_refusals_test_LDADD = $(fcgi_test_libs)
+tests_unit_status_test_SOURCES = tests/unit/status_test.c
+tests_unit_status_test_LDADD = $(fcgi_test_libs)
 tests_unit_front_test_SOURCES = tests/unit/front_test.c $(fcgi_peer)
 tests_unit_front_test_LDADD = $(fcgi_test_libs)
 tests_it_responder_test_SOURCES = tests/it/responder_test.c $(fcgi_peer) \

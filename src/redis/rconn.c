@@ -47,6 +47,7 @@ struct rconn {
 	void *ctx;
 	/* settings */
 	char *label;
+	char *timeout_why;
 	int64_t connect_timeout_ms;
 	int64_t retry_min_ms;
 	int64_t retry_max_ms;
@@ -130,7 +131,7 @@ on_timer(evutil_socket_t fd, short what, void *ctx)
 		connect_now(conn);
 		return;
 	case RCONN_LOGIN:
-		go_down(conn, "no connection in time");
+		go_down(conn, conn->timeout_why);
 		return;
 	case RCONN_UP:
 		check_deadlines(conn);
@@ -515,6 +516,10 @@ rconn_new(struct event_base *base, struct topo *topo,
 	conn->ctx = ctx;
 	conn->label =
 		xstrdup(settings->label != NULL ? settings->label : "redis");
+	conn->timeout_why = xasprintf(
+		"no connection in time%s%s",
+		settings->timeout_hint != NULL ? "; " : "",
+		settings->timeout_hint != NULL ? settings->timeout_hint : "");
 	conn->is_quiet = settings->is_quiet;
 	conn->connect_timeout_ms =
 		positive_or(settings->connect_timeout_ms, CONNECT_TIMEOUT_MS);
@@ -553,6 +558,7 @@ rconn_free(struct rconn *conn)
 	buf_fini(&conn->scratch);
 	login_free(conn->login);
 	free(conn->label);
+	free(conn->timeout_why);
 	free(conn);
 }
 

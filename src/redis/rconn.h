@@ -41,6 +41,9 @@ struct rconn_settings {
 	const char
 		*client_name; /* CLIENT SETNAME (errors ignored); NULL: none */
 	int64_t connect_timeout_ms; /* connect, log in, load scripts */
+	/* what the operator should look at when that passes; copied. NULL:
+	 * nothing in particular */
+	const char *timeout_hint;
 	bool is_quiet;
 	int64_t retry_min_ms; /* 0: the built-in 50 ms ... */
 	int64_t retry_max_ms; /* ... and 2000 ms: Redis back is noticed in 2 s */

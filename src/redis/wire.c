@@ -120,18 +120,6 @@ leave(struct wire *wire)
 	return false;
 }
 
-/* systemd's IPAddressDeny= answers a connect() with what means nothing to who
- * reads it. */
-static const char *
-error_text(int error)
-{
-	if (error == EPERM)
-		return "Operation not permitted: the unit's IPAddressAllow= "
-		       "does not contain it (systemctl edit), or a firewall "
-		       "forbids it";
-	return evutil_socket_error_to_string(error);
-}
-
 static void
 report_close(struct wire *wire)
 {
@@ -220,7 +208,8 @@ on_event(struct bufferevent *bev, short what, void *ctx)
 		snprintf(wire->why, sizeof(wire->why),
 			 "connection closed by the server");
 	else
-		snprintf(wire->why, sizeof(wire->why), "%s", error_text(error));
+		snprintf(wire->why, sizeof(wire->why), "%s",
+			 evutil_socket_error_to_string(error));
 	report_close(wire);
 }
 
@@ -309,7 +298,8 @@ connect_next(struct wire *wire)
 		(void)close(wire->fd);
 		wire->fd = -1;
 	}
-	fail_soon(wire, error != 0 ? error_text(error) : "no address");
+	fail_soon(wire, error != 0 ? evutil_socket_error_to_string(error)
+				   : "no address");
 }
 
 static void
@@ -333,7 +323,7 @@ on_connecting(evutil_socket_t fd, short what, void *ctx)
 	if (wire->next < wire->n_addresses)
 		connect_next(wire);
 	else
-		fail_soon(wire, error_text(error));
+		fail_soon(wire, evutil_socket_error_to_string(error));
 }
 
 /* ---- addresses ---- */

@@ -11,6 +11,7 @@ IT_STORIES = \
 	%D%/examples.sh \
 	%D%/redis_acl.sh \
 	%D%/redis_down.sh \
+	%D%/responder_manager.sh \
 	%D%/nginx.sh \
 	%D%/web_nginx.sh \
 	%D%/web_apache_proxy.sh \

@@ -672,6 +672,12 @@ login_has_a_deadline(void **state)
 	settings.connect_timeout_ms = 200;
 	open_unix(&settings);
 	WAIT_FOR(base, strcmp(rconn_error(conn), "no connection in time") == 0);
+	rconn_free(conn);
+	topo_free(topo);
+	settings.timeout_hint = "look there";
+	open_unix(&settings);
+	WAIT_FOR(base, strcmp(rconn_error(conn),
+			      "no connection in time; look there") == 0);
 	redis_server_resume(server);
 	WAIT_FOR(base, rconn_is_up(conn));
 }

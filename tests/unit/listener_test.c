@@ -129,6 +129,8 @@ test_inherit(void **state)
 	assert_int_equal(listener_inherit(&l), HS_OK);
 	assert_int_equal(l.fd, 0);
 	assert_null(l.unix_path);
+	assert_int_equal(strncmp(l.text, "127.0.0.1:", 10), 0);
+	assert_non_null(strstr(l.text, " (descriptor 0)"));
 	listener_close(&l);
 	listener_close(&made);
 	if (saved >= 0) {
@@ -162,6 +164,9 @@ test_inherited_by_name(void **state)
 	assert_false(listener_is_inherited("127.0.0.1:9000"));
 	/* asking has not taken it */
 	assert_int_equal(listener_inherit(&l), HS_OK);
+	char *shown = xasprintf("%s (descriptor 0)", text);
+	assert_string_equal(l.text, shown);
+	free(shown);
 	listener_close(&l);
 	unlink(address.sun_path);
 	if (saved >= 0) {
