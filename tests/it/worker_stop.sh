@@ -83,6 +83,93 @@ stage_worker
 becomes 'the next worker does it' 5 'completed ' states_of b
 becomes 'and the other' 5 'completed ' states_of c
 
+# A hundred at once, of two queues, over kept connections, and a target that does
+# not answer: the grace ends, and all of it waits again, as if never begun.
+stage_stop worker
+cat >"$stage/conf.d/crowd.conf" <<-'END'
+	worker = { queues = [ "sync", "second" ]; };
+	services = { erp = { concurrency = 100; }; };
+END
+crowd() # FROM TO; fifty each of both queues
+{
+	for queue in bull:sync bull:second; do
+		for i in $(seq "$1" "$2"); do
+			echo "k$i crm-invoice-webhook {\"invoiceId\":$i,\"rawPayload\":{\"number\":\"k\"}}"
+		done | jobs_add
+	done
+	queue=bull:sync
+}
+
+n_both() # STATE
+{
+	echo $(($(n_jobs "$1") + $(queue=bull:second && n_jobs "$1")))
+}
+
+# What is left of jobs 201 to 250 of both queues.
+states_of_crowd()
+{
+	for queue in bull:sync bull:second; do
+		for i in $(seq 201 250); do
+			states_of "k$i"
+		done
+	done | sort | uniq -c | sed 's/^ *//'
+	queue=bull:sync
+}
+
+attempts_of_crowd()
+{
+	for queue in bull:sync bull:second; do
+		for i in $(seq 201 250); do
+			job_field "k$i" atm
+		done
+	done | sort -u | tr -d '\n'
+	queue=bull:sync
+}
+
+# connections that are kept, by a hundred jobs before
+mock_script '{"path":"/erp/invoices/9*","answers":[{"delay_ms":200,"apply":true,"times":0}]}'
+stage_worker -o worker.shutdown_grace=2s -o worker.lock_duration=30s
+before=$(n_both completed)
+crowd 901 950
+becomes 'a hundred are done' 10 $((before + 100)) n_both completed
+mock_script '{"path":"/erp/invoices/2*","answers":[{"delay_ms":60000,"times":0}]}'
+crowd 201 250
+becomes 'a hundred are active' 10 100 n_both active
+becomes 'and asked for' 10 100 pushes '2[0-5][0-9]'
+begun=$(now_ms)
+stage_stop worker
+is 'SIGTERM ends the worker' $? 0
+took=$(($(now_ms) - begun))
+check "after the grace ($took ms)" test $took -ge 2000
+check 'and not later' test $took -lt 4000
+is 'none is active' "$(n_both active)" 0
+is 'each waits, in no other state' "$(states_of_crowd)" '100 wait '
+is 'no attempt is counted' "$(attempts_of_crowd)" ''
+is 'no lock is left' "$(rcli --raw keys '*:lock')" ''
+is 'the worker says so' "$(grep -c 'job given back .*job=k2' "$stage/worker.log")" 100
+
+# The same with no patience: a second signal, and all of it waits again.
+stage_worker -o worker.shutdown_grace=60s -o worker.lock_duration=30s
+becomes 'they are active again' 10 100 n_both active
+begun=$(now_ms)
+was=$(n_lines stopping)
+kill -TERM "$pid_worker"
+becomes 'SIGTERM is heard' 5 $((was + 1)) n_lines stopping
+stage_stop worker
+is 'a second one ends the worker' $? 0
+check 'at once' test $(($(now_ms) - begun)) -lt 3000
+is 'each waits' "$(states_of_crowd)" '100 wait '
+is 'no attempt is counted yet' "$(attempts_of_crowd)" ''
+is 'nor is a lock left' "$(rcli --raw keys '*:lock')" ''
+curl --silent --fail --data '' "$mock_url/_mock/reset" >/dev/null
+stage_worker
+becomes 'the next worker does them all' 15 '100 completed ' states_of_crowd
+rm "$stage/conf.d/crowd.conf"
+stage_stop worker
+was=$(n_lines 'redis connected')
+stage_worker
+becomes 'a worker is there' 5 $((was + 1)) n_lines 'redis connected'
+
 # Redis goes and comes, with its data, while a push is under way: the worker
 # stays, and the finish that could not be told is told afterwards.
 mock_script '{"path":"/erp/invoices/4","answers":[{"delay_ms":700,"apply":true}]}'
