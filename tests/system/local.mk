@@ -6,6 +6,7 @@ tests_system_poster_LDADD = $(CURL_LIBS) $(CRYPTO_LIBS)
 
 SYSTEM_STORIES = \
 	%D%/stories/first.sh \
+	%D%/stories/journal.sh \
 	%D%/stories/purge.sh \
 	%D%/stories/upgrade.sh \
 	%D%/stories/web.sh
