@@ -204,8 +204,8 @@ who_does_not_read_stops_nobody(void **state)
 	/* far more than any socket holds */
 	for (; n < 20000; n++)
 		assert_true(say(MESSAGE_NONE, "line n=%u", n));
-	/* one of them waited; generous for a slow machine */
-	assert_true(clock_mono_ms() - start_ms < 20 * JOURNAL_PATIENCE_MS);
+	/* one of them waited, the others did not: generous for valgrind */
+	assert_true(clock_mono_ms() - start_ms < 200 * JOURNAL_PATIENCE_MS);
 	assert_true(clock_mono_ms() - start_ms >= JOURNAL_PATIENCE_MS);
 	while (*hear() != '\0')
 		n_heard++;
