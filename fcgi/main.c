@@ -36,7 +36,8 @@
 /* Where the limit is infinite; a web server keeps hundreds. */
 #define MAX_CONNECTIONS 65536
 #define STOP_TICK_MS 20
-#define STOP_EXTRA_MS 1000 /* beyond the deadlines a request has anyway */
+#define STOP_EXTRA_MS 1000   /* beyond the deadlines a request has anyway */
+#define GRACE_MARGIN_MS 5000 /* and to leave, on a busy host */
 #define STATUS_MS 1000
 #define WHY_BYTES 512
 #define MAX_FLAGS 64
@@ -349,6 +350,8 @@ on_stop_signal(evutil_socket_t signal_number, short what, void *ctx)
 	responder->stop_due_ms = clock_mono_ms() + STOP_EXTRA_MS +
 				 responder->conf->responder.request_timeout_ms +
 				 responder->conf->redis.enqueue_timeout_ms;
+	notify_grace(responder->stop_due_ms - clock_mono_ms() +
+		     GRACE_MARGIN_MS);
 	event_add(responder->stop_tick, &tv);
 	tell_status(responder);
 }

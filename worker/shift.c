@@ -38,8 +38,9 @@
 #include "worker/stats.h"
 #include "worker/vigil.h"
 
-#define LAST_WORDS_MS 3000 /* to give jobs back after the grace */
-#define NUDGE_MS 250       /* for what a turn had to leave for later */
+#define LAST_WORDS_MS 3000   /* to give jobs back after the grace */
+#define GRACE_MARGIN_MS 5000 /* and to leave, on a busy host */
+#define NUDGE_MS 250         /* for what a turn had to leave for later */
 #define WORKER_NAME_BYTES 128
 #define NOFILE_MAX 65536 /* more than BOUNDS_ACTIVE transfers will need */
 
@@ -113,6 +114,7 @@ on_stop_signal(evutil_socket_t number, short what, void *ctx)
 		  number == SIGTERM ? "SIGTERM" : "SIGINT", n_held(shift),
 		  grace_ms);
 	notify_stopping();
+	notify_grace(grace_ms + LAST_WORDS_MS + GRACE_MARGIN_MS);
 	report_now(shift->report);
 	for (size_t i = 0; i < shift->n_pumps; i++)
 		pump_stop(shift->pumps[i]);

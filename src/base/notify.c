@@ -8,6 +8,7 @@
  */
 #include "base/notify.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -38,6 +39,13 @@ void
 notify_stopping(void)
 {
 	(void)sd_notify(0, "STOPPING=1");
+}
+
+void
+notify_grace(int64_t ms)
+{
+	if (ms > 0)
+		(void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRId64, ms * 1000);
 }
 
 /* The time tells systemd 253 and later (Type=notify-reload) this reload's

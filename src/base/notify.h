@@ -6,6 +6,7 @@
 #define BASE_NOTIFY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -13,6 +14,9 @@
 bool notify_is_heard(void);
 void notify_ready(void);
 void notify_stopping(void);
+/* To end takes as long as that from now at most: systemd waits for it, though
+ * TimeoutStopSec be less. */
+void notify_grace(int64_t ms);
 /* Settings are being read anew; notify_ready() ends it. */
 void notify_reloading(void);
 void notify_status(const char *fmt, ...) HS_PRINTF(1, 2);

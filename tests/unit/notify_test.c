@@ -93,6 +93,10 @@ the_manager_hears_us(void **state)
 	assert_in_range(at_us, before_us, monotonic_us());
 	notify_stopping();
 	assert_string_equal(hear(), "STOPPING=1");
+	notify_grace(90000);
+	assert_string_equal(hear(), "EXTEND_TIMEOUT_USEC=90000000");
+	notify_grace(0);
+	assert_string_equal(hear(), "");
 }
 
 static void
@@ -118,6 +122,7 @@ without_a_manager_nothing_happens(void **state)
 	notify_status("x");
 	notify_watchdog();
 	notify_stopping();
+	notify_grace(1);
 	assert_string_equal(hear(), "");
 	assert_int_equal(notify_watchdog_interval_ms(), 0);
 	assert_int_equal(notify_listen_fd(), -1);
