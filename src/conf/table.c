@@ -7,7 +7,7 @@
  * tests. Each number has its reason beside it.
  *
  * An option that only the start of a program can take over is not reloadable:
- * where Redis is, which queues, the listening socket, locks.
+ * where Redis is, which queues, the listening socket, what a queue is called.
  */
 #include "conf/table.h"
 
@@ -81,11 +81,12 @@ const struct option option_table[] = {
 	  .example = "auto" },
 	/* 0: none; a limit of one worker of a fleet would bind nobody else */
 	{ "queue.limit.max", OPTION_INTEGER, "0", 0, COUNT_MAX,
-	  .example = "10" },
+	  RELOADABLE, .example = "10" },
 	{ "queue.limit.duration", OPTION_DURATION, "1s", 1, HOURS(24),
-	  .example = "1s" },
+	  RELOADABLE, .example = "1s" },
 	/* at most two weeks of minutes: BullMQ's own longest */
-	{ "queue.metrics", OPTION_INTEGER, "0", 0, 20160, .example = "20160" },
+	{ "queue.metrics", OPTION_INTEGER, "0", 0, 20160, RELOADABLE,
+	  .example = "20160" },
 
 	/* --- services --- */
 	{ "services.*.url", OPTION_TEXT, NULL, RELOADABLE,
@@ -187,17 +188,18 @@ const struct option option_table[] = {
 	  RELOADABLE, .example = "60s" },
 	/* 30s, 30s, 1, 5s: BullMQ's own, so that a Node worker beside agrees */
 	{ "worker.lock_duration", OPTION_DURATION, "30s", SECONDS(1), HOURS(1),
-	  .example = "30s" },
+	  RELOADABLE, .example = "30s" },
 	{ "worker.stalled_interval", OPTION_DURATION, "30s", 100, HOURS(1),
-	  .example = "30s" },
+	  RELOADABLE, .example = "30s" },
 	{ "worker.max_stalled_count", OPTION_INTEGER, "1", 0, 1000,
-	  .example = "1" },
+	  RELOADABLE, .example = "1" },
 	{ "worker.drain_delay", OPTION_DURATION, "5s", 100, MINUTES(1),
-	  .example = "5s" },
+	  RELOADABLE, .example = "5s" },
 	/* 30s: one request's whole timeout; systemd kills after 90 s */
 	{ "worker.shutdown_grace", OPTION_DURATION, "30s", 0, MINUTES(10),
 	  RELOADABLE, .example = "30s" },
-	{ "worker.force_pro", OPTION_BOOL, "false", .example = "false" },
+	{ "worker.force_pro", OPTION_BOOL, "false", RELOADABLE,
+	  .example = "false" },
 	{ "worker.name", OPTION_TEXT, NULL, .example = "hooksync-eu-1" },
 	{ "worker.queues", OPTION_TEXTS, NULL, .example = "sync" },
 

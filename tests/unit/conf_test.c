@@ -1281,12 +1281,12 @@ names_what_needs_a_restart(void **state)
 	buf_init(&changes, 1024);
 	put_conf("worker = { concurrency = 5; };\n");
 	struct conf *running = load();
-	put_conf("worker = { concurrency = 6; drain_delay = \"1s\"; };\n"
+	put_conf("worker = { concurrency = 6; name = \"n\"; };\n"
 		 "queue = { prefix = \"other\"; };\n");
 	struct conf *fresh = load();
 	conf_each_fixed_change(running, fresh, on_change, &changes);
 	assert_string_equal(buf_text(&changes), "queue.prefix=\"other\" "
-						"worker.drain_delay=\"1s\" ");
+						"worker.name=\"n\" ");
 	conf_unref(running);
 	conf_unref(fresh);
 	buf_fini(&changes);
@@ -1335,7 +1335,7 @@ static void
 names_what_is_its_own(void **state)
 {
 	static const char text[] =
-		"worker = { drain_delay = \"1s\"; };\n"
+		"worker = { drain_delay = \"1s\"; name = \"n\"; };\n"
 		"responder = { listen = \"unix:/run/x\"; };\n"
 		"redis = { enqueue_timeout = \"1s\"; command_timeout = "
 		"\"9s\"; connect_timeout = \"9s\"; };\n"
@@ -1349,8 +1349,7 @@ names_what_is_its_own(void **state)
 	assert_changes(CONF_ROLE_WORKER, "", text,
 		       "redis.connect_timeout=\"9s\" "
 		       "redis.command_timeout=\"9s\" queue.name=\"other\" "
-		       "queue.prefix=\"hooks\" queue.metrics=10 "
-		       "worker.drain_delay=\"1s\" "
+		       "queue.prefix=\"hooks\" worker.name=\"n\" "
 		       "worker.queues=[ \"other\" ] ");
 }
 
