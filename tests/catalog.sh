@@ -145,6 +145,89 @@ else
 	report ok 'journalctl reads all of it # SKIP no journalctl'
 fi
 
+# Each call that names a kind has the pairs whose fields the kind's text names; a
+# text would else show the bare name of a field.
+lacking() # CATALOG FILE.C...
+{
+	lacking_catalog=$1
+	shift
+	awk -v catalog="$lacking_catalog" -v program="$program" \
+		-v journal="$journal" '
+	BEGIN {
+		while ((getline text <program) > 0)
+			if (split(text, word, /[][" =,]+/) > 2)
+				id_of[word[2]] = word[3]
+		while ((getline text <journal) > 0)
+			if (text ~ /\{ "[a-z_]*", "HOOKSYNC_/) {
+				split(text, word, "\"")
+				field_of[word[2]] = word[4]
+			}
+		while ((getline text <catalog) > 0) {
+			if (text ~ /^-- /)
+				id = substr(text, 4)
+			while (match(text, /@[A-Z_]*@/)) {
+				wanted[id] = wanted[id] " " \
+					substr(text, RSTART + 1, RLENGTH - 2)
+				text = substr(text, RSTART + RLENGTH)
+			}
+		}
+	}
+	FNR == 1 { call = "" }
+	/log_event\(/ { call = " " }
+	call != "" { call = call $0 }
+	call != "" && /\);$/ { judge(call); call = "" }
+	function judge(call,   format, kinds, n, i, j, k, word, names, has) {
+		while (match(call, /"([^"\\]|\\.)*"|MESSAGE_[A-Z_]+/)) {
+			text = substr(call, RSTART, RLENGTH)
+			call = substr(call, RSTART + RLENGTH)
+			if (text ~ /^"/)
+				format = format substr(text, 2, length(text) - 2)
+			else
+				kinds = kinds " " text
+		}
+		n_calls++
+		n = split(format, word, " ")
+		for (i = 1; i <= n; i++)
+			if (match(word[i], /^[a-z_]+=/))
+				has[field_of[substr(word[i], 1, RLENGTH - 1)]] = 1
+		n = split(kinds, word, " ")
+		for (i = 1; i <= n; i++) {
+			k = split(wanted[id_of[word[i]]], names, " ")
+			for (j = 1; j <= k; j++)
+				if (!(names[j] in has))
+					print FILENAME ": " word[i] \
+						" without " names[j]
+		}
+	}
+	END {
+		if (n_calls == 0)
+			print "no call was found"
+	}' "$@"
+}
+
+calls_lacking() # CATALOG
+{
+	# shellcheck disable=SC2046
+	lacking "$1" $(find "$top_srcdir/src" "$top_srcdir/fcgi" \
+		"$top_srcdir/worker" -name '*.c' ! -name log.c)
+}
+
+calls_lacking "$catalog" >"$folder/said"
+sed 's/^/# /' "$folder/said"
+if [ -s "$folder/said" ]; then
+	report 'not ok' 'every line has the fields that its text names'
+else
+	report ok 'every line has the fields that its text names'
+fi
+sed 's/@HOOKSYNC_ADDRESS@/@HOOKSYNC_ROUTE@/' "$catalog" >"$folder/catalog"
+calls_lacking "$folder/catalog" >"$folder/said"
+if grep -q 'rconn.c: MESSAGE_REDIS_LOST without HOOKSYNC_ROUTE' "$folder/said"; then
+	report ok 'else it is found'
+else
+	sed 's/^/# /' "$folder/said"
+	report 'not ok' 'else it is found'
+fi
+
 # A change that must be found.
 plant() # WHICH-FILE SED-SCRIPT EXPECTED
 {
