@@ -422,6 +422,15 @@ gather_facts(void *ctx, struct report_facts *out)
 	out->reload_failed = reload_failed(shift->reload);
 }
 
+/* Its warnings tell of name servers, and twice in two seconds while one is away;
+ * what comes of it is said in our own words. */
+static void
+on_libevent_says(int severity, const char *text)
+{
+	(void)severity;
+	log_debug("libevent: %s", text);
+}
+
 static void
 begin(struct shift *shift)
 {
@@ -430,6 +439,7 @@ begin(struct shift *shift)
 	raise_limits();
 	draw_token(shift);
 	choose_name(shift);
+	event_set_log_callback(on_libevent_says);
 	shift->base = event_base_new();
 	/* two priorities: the renewal of locks, and the rest */
 	if (!shift->base || event_base_priority_init(shift->base, 2))

@@ -16,6 +16,7 @@
 
 #include "config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -277,6 +278,18 @@ take_transfer(struct http *http)
 	return list_owner(node, struct http_transfer, node);
 }
 
+/* curl's own words for it are that it could not connect. */
+static bool
+is_forbidden(struct http_transfer *transfer, CURLcode code)
+{
+	long error = 0;
+
+	return code == CURLE_COULDNT_CONNECT &&
+	       curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &error) ==
+		       CURLE_OK &&
+	       (error == EPERM || error == EACCES);
+}
+
 static void
 read_answer(struct http_transfer *transfer, CURLcode code,
 	    struct http_answer *answer)
@@ -304,6 +317,11 @@ read_answer(struct http_transfer *transfer, CURLcode code,
 		answer->text = transfer->error[0] != '\0'
 				       ? transfer->error
 				       : curl_easy_strerror(code);
+		if (is_forbidden(transfer, code))
+			answer->text = "Operation not permitted: the unit's "
+				       "IPAddressAllow= does not contain it "
+				       "(systemctl edit), or a firewall "
+				       "forbids it";
 		return;
 	}
 	(void)curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &type);
@@ -540,6 +558,11 @@ set_options(struct http_transfer *transfer, const struct http_request *request)
 #endif
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* a name server that says nothing must not hold up the loop: else curl
+	 * waits for its resolver's thread when a transfer is over */
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
 	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "hooksync/" PACKAGE_VERSION);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
