@@ -68,7 +68,8 @@ check-valgrind: all
 style:
 	cd $(srcdir) && find src fcgi worker tests -name '*.[ch]' | \
 		xargs clang-format --dry-run -Werror
-	cd $(srcdir) && shellcheck tests/*.sh tests/*/*.sh \
+	cd $(srcdir) && shellcheck tests/*.sh tests/*/*.sh tests/*/*/*.sh \
+		tests/system/image tests/system/package tests/system/run \
 		tools/check tools/demo tools/setup .ci/run
 
 clean-local:
