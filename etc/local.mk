@@ -12,12 +12,13 @@ dist_examples_DATA = \
 	%D%/examples/standard-webhooks.conf \
 	%D%/examples/token.conf
 
+include etc/completion/local.mk
 include etc/web/local.mk
 include etc/compose/local.mk
 
 # Settings that are there are the operator's, and stay as they are; so do the
 # folders for what he adds, unless they are empty.
-install-data-local:
+install-data-local: install-completion
 	$(MKDIR_P) '$(DESTDIR)$(hooksyncconfdir)/conf.d'
 	$(MKDIR_P) '$(DESTDIR)$(hooksyncconfdir)/secrets'
 	chmod 0750 '$(DESTDIR)$(hooksyncconfdir)/secrets'
@@ -25,7 +26,7 @@ install-data-local:
 		$(INSTALL_DATA) '$(srcdir)/%D%/hooksync.conf' \
 			'$(DESTDIR)$(hooksyncconfdir)/hooksync.conf'
 
-uninstall-hook:
+uninstall-hook: uninstall-completion
 	-cmp -s '$(srcdir)/%D%/hooksync.conf' \
 		'$(DESTDIR)$(hooksyncconfdir)/hooksync.conf' && \
 		rm -f '$(DESTDIR)$(hooksyncconfdir)/hooksync.conf'
