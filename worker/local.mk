@@ -37,7 +37,9 @@ worker_tests = \
 	tests/unit/gate_test \
 	tests/unit/map_test \
 	tests/unit/outcome_test \
+	tests/unit/plan_test \
 	tests/unit/quote_test \
+	tests/unit/report_test \
 	tests/unit/roster_test \
 	tests/unit/stats_test
 check_PROGRAMS += $(worker_tests)
@@ -51,6 +53,10 @@ tests_unit_map_test_SOURCES = tests/unit/map_test.c
 tests_unit_map_test_LDADD = $(worker_test_libs)
 tests_unit_outcome_test_SOURCES = tests/unit/outcome_test.c
 tests_unit_outcome_test_LDADD = $(worker_test_libs)
+tests_unit_plan_test_SOURCES = tests/unit/plan_test.c
+tests_unit_plan_test_LDADD = $(worker_test_libs)
+tests_unit_report_test_SOURCES = tests/unit/report_test.c
+tests_unit_report_test_LDADD = $(worker_test_libs)
 tests_unit_quote_test_SOURCES = tests/unit/quote_test.c
 tests_unit_quote_test_LDADD = $(worker_test_libs)
 tests_unit_roster_test_SOURCES = tests/unit/roster_test.c

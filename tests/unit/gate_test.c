@@ -498,6 +498,81 @@ a_late_probe_says_nothing_of_an_open_gate(void **state)
 	gate_unref(gate);
 }
 
+static void
+other_limits_count_at_once(void **state)
+{
+	struct gate *gate = gate_new("erp", 3, 20);
+	struct gate_ticket tickets[5];
+	enum gate_answer answer;
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		gate_ticket_init(&tickets[i]);
+		(void)gate_enter(gate, &tickets[i], false, 10);
+	}
+	/* fewer: who is inside stays, and nobody comes until they are few */
+	gate_set_limits(gate, 1, 20);
+	gate_leave(&tickets[0]);
+	gate_leave(&tickets[1]);
+	assert_null(gate_next(gate, 20, &answer));
+	gate_leave(&tickets[2]);
+	assert_ptr_equal(gate_next(gate, 20, &answer), &tickets[3]);
+	assert_null(gate_next(gate, 20, &answer));
+	/* more: at once, unless it opens slowly after trouble */
+	gate_set_limits(gate, 2, 20);
+	assert_ptr_equal(gate_next(gate, 30, &answer), &tickets[4]);
+	gate_leave(&tickets[3]);
+	gate_leave(&tickets[4]);
+	gate_unref(gate);
+}
+
+static void
+a_person_lets_a_probe_go_now(void **state)
+{
+	struct gate *gate = gate_new("crm", 10, 1);
+	struct gate *other = gate_ref(gate);
+
+	(void)state;
+	assert_true(pass(gate, true, GATE_SAYS_DENIED, 0));
+	assert_true(gate_is_shut(gate, true, 100));
+	gate_probe_now(gate);
+	assert_false(gate_is_shut(gate, true, 100));
+	assert_true(pass(gate, true, GATE_SAYS_FOUND, 100));
+	assert_int_equal(gate_cause(gate), GATE_OPEN);
+	/* what a service asks for is not a person's to undo */
+	gate_pause(gate, 5000, 200);
+	gate_probe_now(gate);
+	assert_true(gate_is_shut(gate, true, 300));
+	gate_unref(gate);
+	assert_string_equal(gate_name(other), "crm");
+	gate_unref(other);
+}
+
+static void
+a_line_knows_since_when_it_waits(void **state)
+{
+	struct gate *gate = gate_new("erp", 1, 20);
+	struct gate_ticket first, second, third;
+	enum gate_answer answer;
+
+	(void)state;
+	gate_ticket_init(&first);
+	gate_ticket_init(&second);
+	gate_ticket_init(&third);
+	assert_int_equal(gate_enter(gate, &first, false, 10), GATE_GO);
+	assert_int_equal(gate_waits_since_ms(gate), -1);
+	assert_int_equal(gate_enter(gate, &second, false, 20), GATE_WAIT);
+	assert_int_equal(gate_enter(gate, &third, false, 30), GATE_WAIT);
+	assert_int_equal(gate_waits_since_ms(gate), 20);
+	gate_leave(&first);
+	assert_ptr_equal(gate_next(gate, 40, &answer), &second);
+	assert_int_equal(gate_waits_since_ms(gate), 40);
+	gate_leave(&third);
+	assert_int_equal(gate_waits_since_ms(gate), -1);
+	gate_leave(&second);
+	gate_unref(gate);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, quiet)
 
 int
@@ -522,6 +597,9 @@ main(void)
 		TEST(an_outage_is_probed_every_minute),
 		TEST(an_outage_heeds_retry_after),
 		TEST(a_late_probe_says_nothing_of_an_open_gate),
+		TEST(other_limits_count_at_once),
+		TEST(a_person_lets_a_probe_go_now),
+		TEST(a_line_knows_since_when_it_waits),
 	};
 	return cmocka_run_group_tests_name("gate", tests, NULL, NULL);
 }

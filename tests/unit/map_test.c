@@ -326,9 +326,16 @@ a_slow_program_does_not_stop_the_loop(void **state)
 	ticker = event_new(heard.base, -1, EV_PERSIST, on_tick, &heard);
 	event_add(ticker, &tick);
 	map = map_new(heard.base, 300);
+	assert_true(map_due_ms(map) == INT64_MAX);
 	start(map, endless, "{}", on_mapped, &heard);
 	start(map, quick, "{\"a\":5}", on_mapped, &heard);
+	assert_true(map_due_ms(map) > clock_mono_ms());
+	assert_true(map_due_ms(map) < clock_mono_ms() + 60000);
+	/* the programs are held by those who run them */
+	map_jq_unref(endless);
+	map_jq_unref(quick);
 	event_base_dispatch(heard.base);
+	assert_true(map_due_ms(map) == INT64_MAX);
 	assert_int_equal(heard.n, 2);
 	assert_int_equal(heard.last, MAP_BODY);
 	assert_string_equal(heard.body, "5");
@@ -336,8 +343,6 @@ a_slow_program_does_not_stop_the_loop(void **state)
 	map_free(map);
 	event_free(ticker);
 	event_base_free(heard.base);
-	map_jq_unref(endless);
-	map_jq_unref(quick);
 	buf_fini(&why);
 }
 

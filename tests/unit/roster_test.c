@@ -84,12 +84,33 @@ a_lost_one_is_not_found(void **state)
 	free(roster);
 }
 
+static void
+slots_know_since_when_one_is_free(void **state)
+{
+	struct roster_slots slots = { .n_all = 2, .n_used = 3 };
+
+	(void)state;
+	roster_slots_free(&slots, 1);
+	assert_int_equal(slots.n_used, 2);
+	slots.freed_ms = 0;
+	roster_slots_free(&slots, 1); /* the first that is free */
+	assert_true(slots.freed_ms > 0);
+	slots.freed_ms = 0;
+	roster_slots_free(&slots, 1);
+	assert_int_equal(slots.freed_ms, 0);
+	slots.n_used = 2;
+	roster_slots_set(&slots, 5);
+	assert_true(slots.freed_ms > 0);
+	assert_int_equal(slots.n_all, 5);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_what_was_added),
 		cmocka_unit_test(a_lost_one_is_not_found),
+		cmocka_unit_test(slots_know_since_when_one_is_free),
 	};
 	return cmocka_run_group_tests_name("roster", tests, NULL, NULL);
 }
