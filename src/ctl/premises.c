@@ -273,15 +273,16 @@ add_not_ready(struct premises *premises, const struct conf *conf,
 	add(premises, "responder", "responder", DIAGNOSIS_ERROR,
 	    xstrdup("it answers, and refuses webhooks (503): it does not reach "
 		    "Redis, though this command does"),
-	    is_local ? xstrdup("systemctl restart hooksync-fcgi, if the "
-			       "settings or a secret have changed; "
-			       "journalctl -u hooksync-fcgi -n 20 tells why")
-		     : xasprintf("its unit may talk to this host only; "
-				 "systemctl edit hooksync-fcgi, write "
-				 "[Service] and IPAddressAllow= with the "
-				 "address of %s, then systemctl restart "
-				 "hooksync-fcgi",
-				 conf->redis.host));
+	    is_local
+		    ? xstrdup("systemctl restart hooksync-fcgi, if the "
+			      "settings or a secret have changed; "
+			      "journalctl -u hooksync-fcgi -n 20 tells why")
+		    : xasprintf("its unit may talk to this host and private "
+				"networks only: if %s has another address, "
+				"systemctl edit hooksync-fcgi, write [Service] "
+				"and IPAddressAllow= with it, then systemctl "
+				"restart hooksync-fcgi",
+				conf->redis.host));
 }
 
 static void

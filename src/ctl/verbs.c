@@ -52,11 +52,14 @@ const struct cmd_verb cmd_verbs[] = {
 	  "pattern, when the next job is due, and how many there were. Exit\n"
 	  "code 1 when there is none.\n",
 	  CMD_JSON | CMD_QUEUE | CMD_DATA, 0, 0, ctl_schedulers },
-	{ "doctor", "", looking, "is Redis right, are the queues whole?",
-	  "Looks for what keeps jobs from running: a Redis that may lose\n"
-	  "them, jobs in no state or in two, ids without jobs, lost locks,\n"
-	  "keys of a wrong type, parents that wait for nobody. Changes\n"
-	  "nothing; with --repair it puts right what it can. Exit code 1 when\n"
+	{ "doctor", "", looking, "is all in place, are the queues whole?",
+	  "Goes the way of a webhook: settings, Redis, the socket, the\n"
+	  "responder, the queues and their workers; and tells what is wrong\n"
+	  "and what to type. In the queues: jobs in no state or in two, ids\n"
+	  "without jobs, lost locks, keys of a wrong type, parents that wait\n"
+	  "for nobody. Changes nothing; with --repair it puts right what it\n"
+	  "can there. With --queue it looks at that one alone. Exit code 1 "
+	  "when\n"
 	  "there is an error or a warning (left).\n",
 	  CMD_JSON | CMD_QUEUE | CMD_REPAIR | CMD_YES, 0, 0, ctl_doctor },
 
@@ -133,8 +136,9 @@ const struct cmd_verb cmd_verbs[] = {
 	{ "check", "", settings, "is the configuration right?",
 	  "Reads the configuration as the programs do and tells what is\n"
 	  "wrong, with file, line and what to write instead; then lets\n"
-	  "hooksync-worker compile the jq maps. Exit code 78 when something\n"
-	  "must be changed.\n",
+	  "hooksync-worker compile the jq maps. Where nothing is configured\n"
+	  "yet it shows how to begin. Exit code 78 when something must be\n"
+	  "changed.\n",
 	  CMD_JSON, 0, 0, ctl_check },
 	{ "config", "", settings, "the values in force, and their origins",
 	  "Prints every setting with its value and its origin: default, file\n"

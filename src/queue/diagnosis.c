@@ -504,9 +504,9 @@ say_workers(const struct speaker *speaker, const struct diagnosis_facts *facts)
 		 vitals->counter == 0)
 		say(speaker,
 		    info("unused",
-			 "systemctl start hooksync-worker; if other programs "
-			 "use the queue, compare redis.url, queue.prefix and "
-			 "the name with theirs"),
+			 "if your programs use it, compare redis.url, "
+			 "queue.prefix and the name with theirs; else "
+			 "systemctl start hooksync-worker"),
 		    "no worker is connected, and there never was a job");
 	else if (facts->n_workers == 0)
 		say(speaker, info("workers", "systemctl start hooksync-worker"),
