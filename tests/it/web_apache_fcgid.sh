@@ -24,4 +24,37 @@ web_apache apache/hooksync-fcgid.conf fcgid
 web_name=mod_fcgid
 
 deliveries
+
+responders()
+{
+	pgrep -f "^$top_builddir/hooksync-fcgi --config $conf"
+}
+
+are_new() # PID...; none of those is left
+{
+	for pid; do
+		stage_is_gone "$pid" || return
+	done
+}
+
+# "systemctl reload apache2"
+reload()
+{
+	# shellcheck disable=SC2046 # words
+	set -- $(responders)
+	kill -USR1 "$pid_apache"
+	wait_for 20 are_new "$@"
+}
+deliveries_restarts 3 reload
+
+# an upgrade
+replace()
+{
+	cp -p "$stage/hooksync-fcgi" "$stage/hooksync-fcgi.new"
+	mv "$stage/hooksync-fcgi.new" "$stage/hooksync-fcgi"
+}
+deliveries_restarts 2 replace
+
+stage_stop apache
+check 'no responder outlives Apache' wait_for 10 fails responders
 the_end

@@ -153,6 +153,11 @@ check 'it starts responders' wait_for 10 answers
 is "as Apache's user" "$(ps -o user= -C hooksync-fcgi | sort -u)" www-data
 web_name=mod_fcgid
 deliveries
+deliveries_restarts 3 systemctl reload apache2.service
+# (which restarts the worker, and no unit of the responder)
+deliveries_restarts 1 install "$next_deb"
+is 'the unit of the responder stays where it was' \
+	"$(unit_state hooksync-fcgi.socket)" inactive
 
 # ---- lighttpd, spawn-fcgi ----
 
