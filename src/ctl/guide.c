@@ -116,7 +116,7 @@ guide_redis(const struct conf_redis *redis, const char *why, struct buf *out)
 	else if (begins(why, "Protocol error"))
 		buf_notef(out, "what answers there is no Redis, or one that "
 			       "wants TLS: is the port right?");
-	else if (begins(why, "no answer") || strstr(why, "timed out"))
+	else if (strstr(why, "in time") || strstr(why, "timed out"))
 		buf_notef(out, "is the address right, and does no firewall "
 			       "stand between?");
 }

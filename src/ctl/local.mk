@@ -48,6 +48,7 @@ ctl_tests = \
 	tests/unit/fcgi_client_test \
 	tests/unit/filter_test \
 	tests/unit/grid_test \
+	tests/unit/guide_test \
 	tests/unit/progress_test \
 	tests/unit/show_test
 check_PROGRAMS += $(ctl_tests)
@@ -61,6 +62,8 @@ tests_unit_filter_test_SOURCES = tests/unit/filter_test.c
 tests_unit_filter_test_LDADD = $(ctl_test_libs)
 tests_unit_grid_test_SOURCES = tests/unit/grid_test.c
 tests_unit_grid_test_LDADD = $(ctl_test_libs)
+tests_unit_guide_test_SOURCES = tests/unit/guide_test.c
+tests_unit_guide_test_LDADD = $(ctl_test_libs)
 tests_unit_progress_test_SOURCES = tests/unit/progress_test.c
 tests_unit_progress_test_LDADD = $(ctl_test_libs)
 tests_unit_show_test_SOURCES = tests/unit/show_test.c
