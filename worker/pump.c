@@ -79,6 +79,7 @@ struct pump {
 	int64_t answered_ms; /* of the last take or look, monotonic as are: */
 	int64_t connected_ms;
 	int64_t rest_due_ms;
+	int64_t wait_ms;   /* of the last wait on the marker: a duration */
 	int64_t due_at_ms; /* wall time of the next delayed job; 0: unknown */
 	uint64_t n_told_seen;
 	struct log_storm storm;
@@ -317,11 +318,13 @@ pass_marker_on(struct pump *pump)
 static void
 wait(struct pump *pump)
 {
-	if (!pump->is_waiting &&
-	    take_wait(pump->blocking, pump->queue->keys,
-		      pump->set.conf->worker.drain_delay_ms, on_marker,
-		      pump) == HS_OK)
+	const int64_t wait_ms = pump->set.conf->worker.drain_delay_ms;
+
+	if (!pump->is_waiting && take_wait(pump->blocking, pump->queue->keys,
+					   wait_ms, on_marker, pump) == HS_OK) {
 		pump->is_waiting = true;
+		pump->wait_ms = wait_ms;
+	}
 	if (pump->due_at_ms > 0 ||
 	    !event_pending(pump->due_timer, EV_TIMEOUT, NULL))
 		arm_due(pump);
@@ -695,7 +698,8 @@ int64_t
 pump_take_due_ms(const struct pump *pump)
 {
 	const struct roster_slots *slots = pump->set.slots;
-	const int64_t wait_ms = pump->set.conf->worker.drain_delay_ms;
+	const int64_t wait_ms = later(pump->set.conf->worker.drain_delay_ms,
+				      pump->wait_ms); /* before a reload */
 	int64_t since_ms = later(pump->answered_ms, pump->connected_ms);
 
 	if (pump->is_stopping || !rconn_is_up(pump->set.conn) ||

@@ -131,14 +131,20 @@ reload_free(struct reload *reload)
 }
 
 void
+reload_stop(struct reload *reload)
+{
+	plan_unref(reload->fresh);
+	reload->fresh = NULL;
+	event_del(reload->step);
+}
+
+void
 reload_start(struct reload *reload, const struct plan *now)
 {
 	struct conf *conf = NULL;
 
 	notify_reloading();
-	plan_unref(reload->fresh);
-	reload->fresh = NULL;
-	event_del(reload->step);
+	reload_stop(reload);
 	buf_reset(&reload->failed);
 	if (load_conf(reload->load, &conf, &reload->failed)) {
 		end(reload);

@@ -33,6 +33,8 @@ struct reload *reload_new(struct event_base *base, const struct load *load,
 void reload_free(struct reload *reload);
 /* now: the plan to take over from. During a reload it begins again. */
 void reload_start(struct reload *reload, const struct plan *now);
+/* Gives up the one under way, if there is one: the process ends. */
+void reload_stop(struct reload *reload);
 /* Of the last one that ended: "FILE:LINE: ...", or "" when it went well. */
 const char *reload_failed(const struct reload *reload);
 

@@ -113,6 +113,7 @@ on_stop_signal(evutil_socket_t number, short what, void *ctx)
 		  "stopping signal=%s jobs=%zu grace_ms=%" PRId64,
 		  number == SIGTERM ? "SIGTERM" : "SIGINT", n_held(shift),
 		  grace_ms);
+	reload_stop(shift->reload);
 	notify_stopping();
 	notify_grace(grace_ms + LAST_WORDS_MS + GRACE_MARGIN_MS);
 	report_now(shift->report);

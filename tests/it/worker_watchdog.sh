@@ -14,14 +14,25 @@ stage_mock
 stage_conf
 cat >"$stage/conf.d/quick.conf" <<-'END'
 	redis  = { command_timeout = "500ms"; connect_timeout = "500ms"; };
-	worker = { drain_delay = "200ms"; lock_duration = "2s";
+	worker = { drain_delay = "40s"; lock_duration = "2s";
 	           queues = [ "sync", "halted" ]; shutdown_grace = "1s"; };
 END
 stage_redis
 # whoever has nothing to do must not owe anything
 rcli hset bull:halted:meta paused 1 >/dev/null
+n_waits()
+{
+	rcli client list | grep -c cmd=bzpopmin
+}
+
 stage_manager 1200
 stage_worker
+becomes 'both queues are waited for' 10 2 n_waits
+# that wait lasts, whatever the new settings say
+sed -i 's/40s/200ms/' "$stage/conf.d/quick.conf"
+kill -HUP "$pid_worker"
+check 'the settings are others' wait_for 5 grep -q ': reloaded ' \
+	"$stage/worker.log"
 
 # A take is owed every second or so, and five seconds is how long a debt may
 # stand: in eight it would be missed.
