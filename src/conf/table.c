@@ -80,8 +80,8 @@ const struct option option_table[] = {
 	{ "queue.bullmq_level", OPTION_ENUM, "auto", .choices = "auto 5 6",
 	  .example = "auto" },
 	/* 0: none; a limit of one worker of a fleet would bind nobody else */
-	{ "queue.limit.max", OPTION_INTEGER, "0", 0, COUNT_MAX,
-	  RELOADABLE, .example = "10" },
+	{ "queue.limit.max", OPTION_INTEGER, "0", 0, COUNT_MAX, RELOADABLE,
+	  .example = "10" },
 	{ "queue.limit.duration", OPTION_DURATION, "1s", 1, HOURS(24),
 	  RELOADABLE, .example = "1s" },
 	/* at most two weeks of minutes: BullMQ's own longest */
@@ -191,8 +191,8 @@ const struct option option_table[] = {
 	  RELOADABLE, .example = "30s" },
 	{ "worker.stalled_interval", OPTION_DURATION, "30s", 100, HOURS(1),
 	  RELOADABLE, .example = "30s" },
-	{ "worker.max_stalled_count", OPTION_INTEGER, "1", 0, 1000,
-	  RELOADABLE, .example = "1" },
+	{ "worker.max_stalled_count", OPTION_INTEGER, "1", 0, 1000, RELOADABLE,
+	  .example = "1" },
 	{ "worker.drain_delay", OPTION_DURATION, "5s", 100, MINUTES(1),
 	  RELOADABLE, .example = "5s" },
 	/* 30s: one request's whole timeout; systemd kills after 90 s */

@@ -274,8 +274,8 @@ take_wait(struct rconn *blocking, const struct keys *keys, int64_t timeout_ms,
 	struct wait_call *wait = xcalloc(1, sizeof(*wait));
 	*wait = (struct wait_call){ fn, ctx };
 	enum hs_err err = rconn_send_texts(
-		blocking, timeout_ms + TAKE_WAIT_EXTRA_MS, on_marker, wait, "BZPOPMIN",
-		keys_of(keys, "marker"), seconds, NULL);
+		blocking, timeout_ms + TAKE_WAIT_EXTRA_MS, on_marker, wait,
+		"BZPOPMIN", keys_of(keys, "marker"), seconds, NULL);
 	if (err != HS_OK)
 		free(wait);
 	return err;
