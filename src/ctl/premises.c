@@ -181,18 +181,31 @@ is_of_unit(const char *path)
 	return strcmp(path, SOCKET_PATH) == 0;
 }
 
+/* Whoever disabled the unit has chosen so. */
+static bool
+is_unwanted(const struct conf *conf)
+{
+	return !conf->responder.listen && access(SOCKET_WANTED, F_OK) != 0;
+}
+
+static void
+add_unwanted(struct premises *premises, const char *path)
+{
+	add(premises, "socket", "socket", DIAGNOSIS_INFO,
+	    xasprintf("nobody listens on %s: hooksync-fcgi.socket is not "
+		      "enabled on this host",
+		      path),
+	    xstrdup("if webhooks shall arrive by it: systemctl enable --now "
+		    "hooksync-fcgi.socket"));
+}
+
 static void
 add_no_socket(struct premises *premises, const struct conf *conf,
 	      const char *path)
 {
 	bool is_unit = is_of_unit(path);
-	if (!conf->responder.listen && access(SOCKET_WANTED, F_OK) != 0) {
-		add(premises, "socket", "socket", DIAGNOSIS_INFO,
-		    xasprintf("there is no %s: hooksync-fcgi.socket is not "
-			      "enabled on this host",
-			      path),
-		    xstrdup("if webhooks shall arrive here: systemctl enable "
-			    "--now hooksync-fcgi.socket"));
+	if (is_unwanted(conf)) {
+		add_unwanted(premises, path);
 		return;
 	}
 	add(premises, "socket", "socket",
@@ -355,6 +368,8 @@ look_at_responder(struct premises *premises, const struct conf *conf,
 	}
 	if (err == HS_OK)
 		add_answer(premises, conf, status, is_redis_up);
+	else if (err == HS_UNAVAILABLE && path && is_unwanted(conf))
+		add_unwanted(premises, path); /* its file was left behind */
 	else
 		add_no_answer(premises, path, err, buf_text(&why));
 	buf_fini(&why);
