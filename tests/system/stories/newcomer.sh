@@ -3,7 +3,7 @@
 # end of its five steps a signed webhook has arrived. What was typed and answered
 # goes to the folder of --keep as first-webhook.txt; doc/first-webhook-*.txt are
 # that, of each suite.
-# limit: 300
+# limit: 400
 # shellcheck source=tests/system/guest.sh
 . /srv/bed/guest.sh
 story
@@ -48,10 +48,14 @@ typed() # COMMAND
 	diag "$(printf '$ %s\n' "$1"; tail -n 12 "$stage/said")"
 }
 
-type_section() # TITLE; a case for each
+type_section() # TITLE [FIRST [LAST]]; from the command that begins so, to such one
 {
-	commands_of "$1" >"$stage/commands"
-	check "README.Debian has commands for: $1" test -s "$stage/commands"
+	commands_of "$1" | awk -v first="${2-}" -v last="${3-}" '
+		index($0, first) == 1 { is_on = 1 }
+		is_on { print }
+		is_on && last != "" && index($0, last) == 1 { exit }' \
+		>"$stage/commands"
+	check "README.Debian has commands for: $*" test -s "$stage/commands"
 	while IFS= read -r typed_line <&3; do
 		typed "$typed_line"
 		# the first check is to find that a secret is missing
@@ -82,6 +86,12 @@ contact() # ID; as the target has it
 	curl --silent --fail "http://localhost:8080/erp/contacts/$1"
 }
 
+install_quietly() # PACKAGE...
+{
+	apt-get -q install "$@" >"$stage/apt.log" 2>&1 ||
+		sed 's/^/# /' "$stage/apt.log"
+}
+
 doctor_status()
 {
 	hooksync doctor >/dev/null 2>&1
@@ -102,8 +112,7 @@ cat >/etc/apt/apt.conf.d/99story <<-'END'
 	Apt::Cmd::Disable-Script-Warning "true";
 END
 # what every installed Debian has; the bed is smaller
-apt-get -q install adduser passwd libbsd0 >"$stage/apt.log" 2>&1 ||
-	sed 's/^/# /' "$stage/apt.log"
+install_quietly adduser passwd
 mkdir /tmp/first && cp "$this_deb" /tmp/first || exit 1
 echo /tmp/first >"$stage/cwd"
 : >"$stage/variables"
@@ -192,6 +201,23 @@ becomes 'three work' 20 3 n_workers
 type_section 'A new secret without a gap'
 typed 'hooksync send --url http://localhost contact /tmp/contact.json'
 is 'the new secret is the only one' "$typed_status" 0
+
+systemctl stop nginx
+install_quietly apache2 libapache2-mod-fcgid
+type_section 'Apache' 'a2enmod proxy_fcgi' 'systemctl restart apache2'
+typed 'hooksync send --url http://localhost contact /tmp/contact.json'
+is 'through mod_proxy_fcgi' "$typed_status" 0
+a2disconf -q hooksync
+type_section 'Apache' 'adduser'
+typed 'hooksync send --url http://localhost contact /tmp/contact.json'
+is 'through mod_fcgid' "$typed_status" 0
+typed 'hooksync doctor'
+is 'the doctor is content without the socket' "$typed_status" 0
+said 'hooksync-fcgi.socket is not enabled on this host'
+systemctl stop apache2
+systemctl enable -q --now hooksync-fcgi.socket hooksync-fcgi.service
+systemctl start nginx
+
 commands_of 'Redis' | grep 'hooksync-fcgi.service.d' | while IFS= read -r line; do
 	eval "$line"
 done
