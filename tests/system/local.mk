@@ -5,6 +5,7 @@ tests_system_poster_SOURCES = %D%/poster.c
 tests_system_poster_LDADD = $(CURL_LIBS) $(CRYPTO_LIBS)
 
 SYSTEM_STORIES = \
+	%D%/stories/autopkgtest.sh \
 	%D%/stories/first.sh \
 	%D%/stories/journal.sh \
 	%D%/stories/purge.sh \
@@ -12,15 +13,16 @@ SYSTEM_STORIES = \
 	%D%/stories/web.sh
 
 EXTRA_DIST += %D%/bed.sh %D%/guest.sh %D%/image %D%/package %D%/packages \
-	%D%/run $(SYSTEM_STORIES)
+	%D%/quality %D%/run $(SYSTEM_STORIES)
 
 #: make check-system the package installed on booted Debians 12 and 13; as root
 #:                   SUITES="bookworm trixie" STORIES="first upgrade"
 #: make check-system-short  without the stories that take long
+#: make check-package  what lintian, blhc, piuparts and a second build say of it
 #: make check-system-vm  what only an emulated machine can show: limits
 SUITES = bookworm trixie
 STORIES =
-check-system: $(SUITES:%=check-system-%)
+check-system: $(SUITES:%=check-system-%) $(if $(STORIES),,check-package)
 $(SUITES:%=check-system-%):
 	@$(SHELL) '$(srcdir)/tests/system/run' $(@:check-system-%=%) $(STORIES)
 
@@ -34,4 +36,8 @@ $(SUITES:%=check-system-vm-%):
 	@$(SHELL) '$(srcdir)/tests/system/run' --vm \
 		$(@:check-system-vm-%=%) $(STORIES)
 
-.PHONY: check-system check-system-short check-system-vm
+check-package: $(SUITES:%=check-package-%)
+$(SUITES:%=check-package-%):
+	@$(SHELL) '$(srcdir)/tests/system/quality' $(@:check-package-%=%)
+
+.PHONY: check-package check-system check-system-short check-system-vm

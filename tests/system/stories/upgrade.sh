@@ -39,9 +39,16 @@ starts() # UNIT
 		grep -c '^Started '
 }
 
+# A target is restarted before its services are.
+is_settled()
+{
+	! systemctl --no-legend list-jobs | grep -q hooksync
+}
+
+check 'all have started' wait_for 30 is_settled
 socket=$(socket_is)
 mark
-load_start many $n --concurrency 32 --rate 250
+load_start many $n --concurrency 32 --rate 150
 check 'webhooks come in' wait_for 10 load_has many 500
 
 # ---- apt upgrades ----
@@ -67,6 +74,7 @@ for i in 1 2 3; do
 	for service in $services; do
 		becomes "$service started" 60 1 starts "$service"
 	done
+	check 'no more' wait_for 30 is_settled
 	check 'while webhooks came in' wait_for 20 load_has many \
 		$((before + 100))
 done
