@@ -65,7 +65,11 @@ type_section() # TITLE [FIRST [LAST]]; from the command that begins so, to such 
 		is "$(printf '%s' "$typed_line" | sed 's/[\\]/+/g')" \
 			"$typed_status" "$typed_wanted"
 		# the stand-in is not installed, and wants libraries that are now
-		case $typed_line in 'apt install'*) target_start ;; esac
+		# And nobody types as fast as nginx takes its new site.
+		case $typed_line in
+		'apt install'*) target_start ;;
+		*'systemctl reload nginx') wait_for 10 nginx_is_new ;;
+		esac
 	done 3<"$stage/commands"
 }
 
@@ -79,6 +83,13 @@ target_start()
 	stage_spawn mock "$BED/bin/mock" --port 8080 \
 		--port-file "$stage/mock.port"
 	wait_for 10 test -s "$stage/mock.port" || stage_fail mock
+}
+
+nginx_is_new() # whatever it answers, it is no file that it looked for
+{
+	[ "$(web /webhooks/contact --output /dev/null \
+		--write-out '%{http_code}')" = 405 ] ||
+		! [ -e /etc/nginx/conf.d/hooksync.conf ]
 }
 
 contact() # ID; as the target has it
