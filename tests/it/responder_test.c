@@ -1723,12 +1723,13 @@ test_reload_under_way(void **state)
 static void
 test_reload_storm(void **state)
 {
+#define PATIENT "redis = { enqueue_timeout = \"30s\"; };\n"
 	static const char *const settings[] = {
-		EXTRA_ENDPOINT,
+		EXTRA_ENDPOINT PATIENT,
 		"endpoints = { ",
-		"",
+		PATIENT,
 		"endpoints = { extra = { path = \"/plain\"; }; };\n",
-		"queue = { attempts = 5; };\n" EXTRA_ENDPOINT,
+		"queue = { attempts = 5; };\n" EXTRA_ENDPOINT PATIENT,
 	};
 	enum { N = 1000, N_SETTINGS = sizeof(settings) / sizeof(settings[0]) };
 	size_t n_done = n_in_log(GOOD) + n_in_log(BAD);
@@ -1737,6 +1738,7 @@ test_reload_storm(void **state)
 	flush();
 	buf_init(&bytes, BYTES);
 	build(&plain, NULL, 1, FCGI_PEER_KEEP, &bytes);
+	reload_with(PATIENT, GOOD); /* it is not the time that is tried */
 	int fd = open_peer();
 	for (int i = 0; i < N; i++) {
 		struct fcgi_answer answer;
