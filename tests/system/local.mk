@@ -8,12 +8,14 @@ SYSTEM_STORIES = \
 	%D%/stories/autopkgtest.sh \
 	%D%/stories/first.sh \
 	%D%/stories/journal.sh \
+	%D%/stories/limits.sh \
 	%D%/stories/purge.sh \
 	%D%/stories/upgrade.sh \
 	%D%/stories/web.sh
 
-EXTRA_DIST += %D%/bed.sh %D%/guest.sh %D%/image %D%/package %D%/packages \
-	%D%/quality %D%/run $(SYSTEM_STORIES)
+EXTRA_DIST += %D%/bed.sh %D%/bed_test.sh %D%/grow_preload.c \
+	%D%/guest.sh %D%/image %D%/package %D%/packages %D%/quality \
+	%D%/run $(SYSTEM_STORIES)
 
 #: make check-system the package installed on booted Debians 12 and 13; as root
 #:                   SUITES="bookworm trixie" STORIES="first upgrade"
@@ -22,11 +24,12 @@ EXTRA_DIST += %D%/bed.sh %D%/guest.sh %D%/image %D%/package %D%/packages \
 #: make check-system-vm  what only an emulated machine can show: limits
 SUITES = bookworm trixie
 STORIES =
-check-system: $(SUITES:%=check-system-%) $(if $(STORIES),,check-package)
+check-system: $(SUITES:%=check-system-%) \
+	$(if $(STORIES),,check-package check-system-bed)
 $(SUITES:%=check-system-%):
 	@$(SHELL) '$(srcdir)/tests/system/run' $(@:check-system-%=%) $(STORIES)
 
-check-system-short: $(SUITES:%=check-system-short-%)
+check-system-short: $(SUITES:%=check-system-short-%) check-system-bed
 $(SUITES:%=check-system-short-%):
 	@$(SHELL) '$(srcdir)/tests/system/run' --short \
 		$(@:check-system-short-%=%) $(STORIES)
@@ -40,4 +43,8 @@ check-package: $(SUITES:%=check-package-%)
 $(SUITES:%=check-package-%):
 	@$(SHELL) '$(srcdir)/tests/system/quality' $(@:check-package-%=%)
 
-.PHONY: check-package check-system check-system-short check-system-vm
+# the bed itself: bad stories must fail
+check-system-bed:
+	@$(SHELL) '$(srcdir)/tests/system/bed_test.sh' $(firstword $(SUITES))
+
+.PHONY: check-package check-system-bed check-system check-system-short check-system-vm

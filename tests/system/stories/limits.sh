@@ -16,7 +16,9 @@ hooksync_settings
 cp "$BED/bin/grow_preload.so" /usr/lib/grow_preload.so
 for name in worker fcgi; do
 	mkdir -p "/etc/systemd/system/hooksync-$name.service.d"
-	printf '[Service]\nEnvironment=LD_PRELOAD=/usr/lib/grow_preload.so\n' \
+	# to grow so much takes longer here than the watchdog waits
+	printf '[Service]\nWatchdogSec=600\n%s\n' \
+		Environment=LD_PRELOAD=/usr/lib/grow_preload.so \
 		>"/etc/systemd/system/hooksync-$name.service.d/story.conf"
 done
 systemctl daemon-reload
