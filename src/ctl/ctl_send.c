@@ -435,10 +435,15 @@ send_to(struct sending *sending, const struct cmd_line *line,
 		tell_json(sending, &response, job_id);
 	else
 		tell(sending, &response, job_id);
-	if (response.status == 404)
-		fputs("hooksync: was hooksync-fcgi restarted after the "
-		      "endpoint was configured?\n",
-		      stderr);
+	if (response.status == 404 && response.request_id)
+		ctl_complain("was hooksync-fcgi restarted, or reloaded, after "
+			     "the endpoint was configured? systemctl reload "
+			     "hooksync-fcgi");
+	else if (!is_taken && !response.request_id)
+		ctl_complain("this is no answer of hooksync-fcgi but the web "
+			     "server's own: does it pass %s on, and was it "
+			     "reloaded?",
+			     sending->endpoint->path);
 	code = is_taken ? CTL_OK : CTL_NO_MATCH;
 out:
 	free(job_id);

@@ -358,6 +358,7 @@ stage_mock
 is 'a URL' "$(code_of send identity "$stage/body.json" --url "$mock_url/erp" --json)" 1
 is 'the endpoint path is added' "$(json_at /to) $(json_at /status)" \
 	"$mock_url/erp/webhooks/identity 401"
+moans "the web server's own: does it pass /webhooks/identity on"
 is 'a whole URL' "$(code_of send identity "$stage/body.json" --json \
 	--url "$mock_url/erp/webhooks/identity")" 1
 is 'stays what it is' "$(json_at /to)" "$mock_url/erp/webhooks/identity"
