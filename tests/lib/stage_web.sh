@@ -78,15 +78,18 @@ web_shipped() # FILE
 		"$top_srcdir/etc/web/$1"
 }
 
-# Calls with the next port that nobody listens on, until it succeeds.
+# Calls with the next port that nobody listens on; somebody else may be faster.
 web_try_ports() # COMMAND...; with the port behind
 {
 	web_port=$((20000 + $$ % 20000))
-	for web_i in $(seq 50); do
+	web_tries=3
+	while [ $web_tries -gt 0 ]; do
 		web_port=$((web_port + 1))
 		curl --silent --max-time 1 --output /dev/null \
 			"http://127.0.0.1:$web_port"
-		[ $? -eq 7 ] && "$@" "$web_port" && return
+		[ $? -eq 7 ] || continue
+		"$@" "$web_port" && return
+		web_tries=$((web_tries - 1))
 	done
 	return 1
 }
@@ -233,6 +236,10 @@ web_apache_conf() # PORT MODULE... < what is in conf-enabled or sites-enabled
 			  Require all granted
 			</Directory>
 			DocumentRoot $stage/htdocs
+			<IfModule mod_fcgid.c>
+			  FcgidIPCDir $stage/apache
+			  FcgidProcessTableFile $stage/apache/fcgid
+			</IfModule>
 		END
 		cat
 	} >"$stage/apache/apache2.conf"
