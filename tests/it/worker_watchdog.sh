@@ -38,9 +38,9 @@ check 'the settings are others' wait_for 5 grep -q ': reloaded ' \
 # stand: in eight it would be missed.
 alive() # WHAT
 {
-	check "$1" pings_go_on 26 12
+	check "$1" pings_go_on 26 30
 	check '... without a gap' test "$(longest_pause 26)" -lt \
-		$((1000 * ${HOOKSYNC_SLOW:-1}))
+		$((3000 * ${HOOKSYNC_SLOW:-1}))
 	is '... and nothing is overdue' \
 		"$(grep -c 'overdue' "$stage/worker.log")" 0
 }
