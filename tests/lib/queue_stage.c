@@ -136,7 +136,7 @@ void
 check_events_of(const char *key, const char *expected)
 {
 	start_call();
-	end_call(rconn_send_texts(conn, 5000, on_events, NULL, "XRANGE", key,
+	end_call(rconn_send_texts(conn, 15000, on_events, NULL, "XRANGE", key,
 				  "-", "+", NULL));
 	assert_string_equal(redis_text, expected);
 	REDIS("DEL", key);
@@ -498,7 +498,7 @@ setup(void **state)
 	(void)state;
 	now = NOW;
 	REDIS("FLUSHALL");
-	queue = queue_new(conn, "bull", "sync", 5000, 10000);
+	queue = queue_new(conn, "bull", "sync", 15000, 10000);
 	return 0;
 }
 
