@@ -65,10 +65,10 @@ extern struct answer got;
 
 void on_reply(void *ctx, enum hs_err err, const struct reply *reply);
 /* A command's reply as text: "[ a b ]", "nil"; and its check. */
-#define REDIS(...)                                                          \
-	(start_call(),                                                      \
+#define REDIS(...)                                                           \
+	(start_call(),                                                       \
 	 end_call(rconn_send_texts(conn, 15000, on_reply, NULL, __VA_ARGS__, \
-				   NULL)),                                  \
+				   NULL)),                                   \
 	 redis_text)
 #define CHECK(expected, ...) assert_string_equal(REDIS(__VA_ARGS__), expected)
 
