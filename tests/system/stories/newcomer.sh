@@ -57,6 +57,7 @@ type_section() # TITLE [FIRST [LAST]]; from the command that begins so, to such 
 		>"$stage/commands"
 	check "README.Debian has commands for: $*" test -s "$stage/commands"
 	while IFS= read -r typed_line <&3; do
+		nginx_old=$(pgrep -P "$(main_pid nginx)" | head -n 1)
 		typed "$typed_line"
 		# the first check is to find that a secret is missing
 		typed_wanted=0
@@ -85,11 +86,9 @@ target_start()
 	wait_for 10 test -s "$stage/mock.port" || stage_fail mock
 }
 
-nginx_is_new() # whatever it answers, it is no file that it looked for
+nginx_is_new() # those that had the old site are gone
 {
-	[ "$(web /webhooks/contact --output /dev/null \
-		--write-out '%{http_code}')" = 405 ] ||
-		! [ -e /etc/nginx/conf.d/hooksync.conf ]
+	! pgrep -P "$(main_pid nginx)" | grep -Fxq "$nginx_old"
 }
 
 contact() # ID; as the target has it
