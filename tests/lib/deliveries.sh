@@ -293,7 +293,8 @@ deliveries_bodies()
 d_many() # PATH N P ID-PREFIX
 {
 	awk -v url="$web_url/webhooks/$1" -v sock="$web_sock" -v ca="$web_ca" \
-		-v to="$web_to" -v n="$2" -v prefix="$4" 'BEGIN {
+		-v to="$web_to" -v n="$2" -v prefix="$4" \
+		-v slow="${HOOKSYNC_SLOW:-1}" 'BEGIN {
 		for (i = 1; i <= n; i++) {
 			if (i > 1) print "next"
 			printf "url = \"%s\"\n", url
@@ -305,7 +306,7 @@ d_many() # PATH N P ID-PREFIX
 			printf "data = \"{\\\"n\\\":%d}\"\n", i
 			print "output = \"/dev/null\""
 			print "write-out = \"%{http_code}\\n\""
-			print "max-time = 20"
+			printf "max-time = %d\n", 20 * slow
 		} }' >"$d_tmp/d.many.$4"
 	curl --silent --parallel --parallel-immediate --parallel-max "$3" \
 		--config "$d_tmp/d.many.$4" 2>/dev/null

@@ -16,7 +16,7 @@ web() # PATH [CURL OPTION...]
 {
 	web_path=$1
 	shift
-	curl --silent --show-error --max-time 20 \
+	curl --silent --show-error --max-time $((20 * ${HOOKSYNC_SLOW:-1})) \
 		${web_sock:+--unix-socket} ${web_sock:+"$web_sock"} \
 		${web_ca:+--cacert} ${web_ca:+"$web_ca"} \
 		${web_to:+--connect-to} ${web_to:+"$web_to"} \
