@@ -135,7 +135,10 @@ until machine=$(pgrep -P "$run" -x unshare) || [ $tries -gt 600 ]; do
 	sleep 0.1
 	tries=$((tries + 1))
 done
-kill -KILL "$run"
+{
+	kill -KILL "$run"
+	wait "$run"
+} 2>/dev/null
 tries=0
 while [ -d "/proc/$machine" ] && [ $tries -lt 100 ]; do
 	sleep 0.1
