@@ -10,12 +10,16 @@ SYSTEM_STORIES = \
 	%D%/stories/journal.sh \
 	%D%/stories/limits.sh \
 	%D%/stories/purge.sh \
+	%D%/stories/sandbox.sh \
+	%D%/stories/service.sh \
+	%D%/stories/stop.sh \
 	%D%/stories/upgrade.sh \
+	%D%/stories/watchdog.sh \
 	%D%/stories/web.sh
 
 EXTRA_DIST += %D%/bed.sh %D%/bed_test.sh %D%/grow_preload.c \
 	%D%/guest.sh %D%/image %D%/package %D%/packages %D%/quality \
-	%D%/run $(SYSTEM_STORIES)
+	%D%/run %D%/spin_preload.c $(SYSTEM_STORIES)
 
 #: make check-system the package installed on booted Debians 12 and 13; as root
 #:                   SUITES="bookworm trixie" STORIES="first upgrade"
