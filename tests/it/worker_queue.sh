@@ -14,7 +14,7 @@ cat >"$stage/conf.d/shared.conf" <<-'END'
 	queue  = { metrics = 10; };
 	worker = { lock_duration = "2s"; stalled_interval = "1s"; name = "w1";
 	           queues = [ "sync", "other" ]; };
-	routes = { greedy = { map = "reduce range(8000000) as $i (0; . + 1) | { number: . }";
+	routes = { greedy = { map = "now as $t | 0 | until(now > $t + 3; . + 1) | { number: . }";
 	                      push = { service = "erp"; path = "/greedy/1"; }; }; };
 END
 stage_redis
