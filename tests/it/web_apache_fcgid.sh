@@ -30,20 +30,11 @@ responders()
 	pgrep -f "^$top_builddir/hooksync-fcgi --config $conf"
 }
 
-are_new() # PID...; none of those is left
-{
-	for pid; do
-		stage_is_gone "$pid" || return
-	done
-}
-
-# "systemctl reload apache2"
+# "pkill -HUP -x hooksync-fcgi"
 reload()
 {
 	# shellcheck disable=SC2046 # words
-	set -- $(responders)
-	kill -USR1 "$pid_apache"
-	wait_for 20 are_new "$@"
+	kill -HUP $(responders)
 }
 deliveries_restarts 3 reload
 

@@ -153,7 +153,7 @@ check 'it starts responders' wait_for 10 answers
 is "as Apache's user" "$(ps -o user= -C hooksync-fcgi | sort -u)" www-data
 web_name=mod_fcgid
 deliveries
-deliveries_restarts 3 systemctl reload apache2.service
+deliveries_restarts 3 pkill -HUP -x hooksync-fcgi
 # (which restarts the worker, and no unit of the responder)
 deliveries_restarts 1 install "$next_deb"
 is 'the unit of the responder stays where it was' \
