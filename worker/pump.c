@@ -4,12 +4,14 @@
  * Rules, after BullMQ's worker: never block while there may be something to
  * take; after an empty take wait on the marker; a wait that ends, by marker or
  * by time, is followed by a take (the net under lost markers); a marker that
- * names a time only sets the timer. Beyond BullMQ: the time of the next delayed
- * job is kept by our own timer, because Redis ends a blocking wait only to a
- * tenth of a second; and a take that brings fewer than asked for has emptied
- * the queue, so no second one is sent to see it empty. While there is work, the
- * call that tells how jobs ended takes the next ones (settle): on_taken() does
- * not care which call brought them.
+ * names a time only sets the timer, and the wait goes on for what is left of it:
+ * where delayed jobs are added all the time, each would else put the take off.
+ * Beyond BullMQ: the time of the next delayed job is kept by our own timer,
+ * because Redis ends a blocking wait only to a tenth of a second; and a take
+ * that brings fewer than asked for has emptied the queue, so no second one is
+ * sent to see it empty. While there is work, the call that tells how jobs ended
+ * takes the next ones (settle): on_taken() does not care which call brought
+ * them.
  *
  * Several queues share the slots in turn. A queue that finds none says that it
  * is hungry; as long as one is, no other keeps the slots it sets free by taking
@@ -49,6 +51,7 @@
 #define REST_MS 1000         /* after a refusal; BullMQ: 15 s */
 #define LIMITED_MAX_MS 30000 /* BullMQ's maximumRateLimitDelay */
 #define TIMER_MAX_MS 10000   /* BullMQ's cap of a block */
+#define WAIT_MIN_MS 10       /* a shorter one is not worth a command */
 #define STORM_MS 10000
 #define PRO_MS 60000 /* between looks at a queue that is not for us */
 #define CLIENT_NAME_BYTES 1024
@@ -76,10 +79,10 @@ struct pump {
 	bool has_marker;     /* and has taken nothing since it came */
 	size_t n_asked;      /* of the take under way; 0: none */
 	int64_t asked_ms;    /* monotonic: when it was sent */
-	int64_t answered_ms; /* of the last take or look, monotonic as are: */
+	int64_t answered_ms; /* of the last take, or a look before the first */
 	int64_t connected_ms;
 	int64_t rest_due_ms;
-	int64_t wait_ms;   /* of the last wait on the marker: a duration */
+	int64_t wait_ms;   /* a duration: from take to take, of the last wait */
 	int64_t due_at_ms; /* wall time of the next delayed job; 0: unknown */
 	uint64_t n_told_seen;
 	struct log_storm storm;
@@ -315,15 +318,22 @@ pass_marker_on(struct pump *pump)
 	pump->has_marker = false;
 }
 
+/* Of the time between two takes. */
+static int64_t
+wait_left_ms(const struct pump *pump)
+{
+	return pump->answered_ms + pump->set.conf->worker.drain_delay_ms -
+	       clock_mono_ms();
+}
+
 static void
 wait(struct pump *pump)
 {
-	const int64_t wait_ms = pump->set.conf->worker.drain_delay_ms;
-
-	if (!pump->is_waiting && take_wait(pump->blocking, pump->queue->keys,
-					   wait_ms, on_marker, pump) == HS_OK) {
+	if (!pump->is_waiting &&
+	    take_wait(pump->blocking, pump->queue->keys, wait_left_ms(pump),
+		      on_marker, pump) == HS_OK) {
 		pump->is_waiting = true;
-		pump->wait_ms = wait_ms;
+		pump->wait_ms = pump->set.conf->worker.drain_delay_ms;
 	}
 	if (pump->due_at_ms > 0 ||
 	    !event_pending(pump->due_timer, EV_TIMEOUT, NULL))
@@ -407,7 +417,8 @@ on_settings(void *ctx, enum hs_err err, const char *text,
 	struct pump *pump = ctx;
 
 	pump->is_looking = false;
-	pump->answered_ms = clock_mono_ms();
+	if (!pump->is_known)
+		pump->answered_ms = clock_mono_ms();
 	if (pump->is_stopping)
 		return;
 	if (err) {
@@ -477,6 +488,8 @@ pump_turn(struct pump *pump)
 		pump->is_drained = false;
 	}
 	pump->n_told_seen = settle_n_told(pump->settle);
+	if (!pump->is_waiting && wait_left_ms(pump) < WAIT_MIN_MS)
+		pump->is_drained = false;
 	if (pump->is_drained) { /* also without a slot: others do not wait */
 		wait(pump);
 		return false;
