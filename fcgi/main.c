@@ -179,11 +179,11 @@ conf_source(const struct arguments *arguments)
 }
 
 static void
-open_log(const struct conf *conf)
+set_log_level(const struct conf *conf)
 {
 	enum log_level level = LOG_LEVEL_INFO;
 	if (log_level_parse(conf->log_level, &level) == HS_OK)
-		log_open("hooksync-fcgi", level);
+		log_set_level(level);
 }
 
 static struct conf *
@@ -193,7 +193,7 @@ load_conf(const struct arguments *arguments)
 	const struct conf_source source = conf_source(arguments);
 	if (conf_load(&source, on_finding, NULL, &conf) != HS_OK)
 		log_fatal(EX_CONFIG, "the settings are not usable, see above");
-	open_log(conf);
+	set_log_level(conf);
 	return conf;
 }
 
@@ -363,7 +363,7 @@ take_over(struct responder *responder, struct conf *fresh)
 {
 	struct conf *old = responder->conf;
 	responder->conf = fresh;
-	open_log(fresh);
+	set_log_level(fresh);
 	intake_reload(responder->intake, fresh);
 	enqueuer_reload(responder->enqueuer, fresh);
 	front_set_request_timeout(responder->front,

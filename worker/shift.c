@@ -381,7 +381,7 @@ on_reloaded(void *ctx, struct plan *fresh)
 	enum log_level level;
 
 	if (load_level(shift->load, fresh->conf, &level) == HS_OK)
-		log_open(LOAD_PROGRAM, level);
+		log_set_level(level);
 	list_push_back(&shift->plans, &fresh->node);
 	plan_enter(fresh);
 	shift->plan = fresh;

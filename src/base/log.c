@@ -153,6 +153,12 @@ log_open(const char *program, enum log_level lowest)
 		journal_close();
 }
 
+void
+log_set_level(enum log_level lowest)
+{
+	lowest_level = (int)lowest;
+}
+
 enum hs_err
 log_level_parse(const char *text, enum log_level *out)
 {

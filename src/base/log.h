@@ -34,6 +34,9 @@ enum log_level {
  * Standard descriptors that are closed are opened, to nowhere: first call of a
  * program. */
 void log_open(const char *program, enum log_level lowest);
+/* Another level, while threads may be writing; all else stays as it was
+ * opened. */
+void log_set_level(enum log_level lowest);
 enum hs_err log_level_parse(const char *text,
 			    enum log_level *out) HS_MUST_CHECK;
 bool log_is_on(enum log_level level);

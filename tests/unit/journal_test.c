@@ -328,6 +328,28 @@ the_log_uses_it(void **state)
 }
 
 static void
+speak_after_a_reload(void)
+{
+	log_set_level(LOG_LEVEL_NOTICE);
+	log_info("not said");
+	speak();
+}
+
+/* Others may be writing; and lines that were lost are still to be told. */
+static void
+another_level_opens_nothing_anew(void **state)
+{
+	char out[256];
+
+	(void)state;
+	run_child(speak_after_a_reload, true, out, sizeof(out));
+	assert_string_equal(out, "");
+	assert_non_null(strstr(hear(), "MESSAGE=started\n"));
+	assert_non_null(strstr(hear(), "MESSAGE=x queue=sync\n"));
+	assert_string_equal(hear(), "");
+}
+
+static void
 elsewhere_it_does_not(void **state)
 {
 	char out[256];
@@ -387,6 +409,7 @@ main(void)
 		CASE(who_does_not_read_stops_nobody),
 		CASE(who_reads_slowly_gets_all),
 		CASE(the_log_uses_it),
+		CASE(another_level_opens_nothing_anew),
 		CASE(elsewhere_it_does_not),
 		CASE(standard_error_takes_over),
 		cmocka_unit_test(ids_are_unlike),

@@ -139,6 +139,9 @@ lower_levels_are_silent(void **state)
 	assert_int_equal(n_lines, 1);
 	assert_int_equal(last_level, LOG_LEVEL_NOTICE);
 	assert_string_equal(last_line, "said queue=sync");
+	log_set_level(LOG_LEVEL_DEBUG);
+	log_debug("said, too");
+	assert_int_equal(n_lines, 2);
 }
 
 static void
