@@ -33,11 +33,9 @@ enum { FOR_TEXT = 0, FOR_QUOTES };
 
 /* ---- escapes ---- */
 
-/* The length of the UTF-8 character at text that may be shown as it is, or 0
- * for a byte that must be escaped. text ends in NUL, which is never a
- * continuation byte: nothing is read behind it. */
+/* NUL is never a continuation byte: nothing is read behind it. */
 static size_t
-printable_len(const unsigned char *text)
+shown_len(const unsigned char *text)
 {
 	unsigned char c = text[0];
 
@@ -114,7 +112,7 @@ append_escaped(struct out *out, const char *raw, int purpose)
 
 	while (*at != '\0' && !out->is_cut) {
 		char piece[5];
-		size_t len = printable_len(at);
+		size_t len = shown_len(at);
 
 		if (len == 0) {
 			append(out, piece, escape_byte(*at, piece));
@@ -488,6 +486,12 @@ walk_format(struct line *line, struct out *text, const char *fmt,
 		if (value.is_cut)
 			text->is_cut = true;
 	}
+}
+
+size_t
+line_shown_len(const char *text)
+{
+	return shown_len((const unsigned char *)text);
 }
 
 void

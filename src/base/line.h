@@ -42,6 +42,10 @@ struct line {
 	size_t values_len;
 };
 
+/* The length of the UTF-8 character at text that may be shown to a person; 0: a
+ * control, or a byte that is no UTF-8. text ends in NUL. */
+size_t line_shown_len(const char *text);
+
 /* Fills line, which need not be initialised; the pairs are good as long as line
  * and fmt. */
 void line_format(struct line *line, const char *fmt, va_list args)

@@ -18,6 +18,8 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "base/line.h"
+
 /* `systemctl status` shows one line. */
 #define STATUS_BYTES 256
 
@@ -72,10 +74,14 @@ notify_status(const char *fmt, ...)
 	va_end(args);
 	if (len < 0)
 		return;
-	/* A line end would start another assignment of the protocol. */
-	for (char *at = text; *at != '\0'; at++) {
-		if ((unsigned char)*at < 0x20)
-			*at = ' ';
+	/* A line end would start another assignment of the protocol; and what
+	 * is not all UTF-8 systemd does not take, so the line before would stay:
+	 * a character that was cut, or a byte from outside. */
+	for (char *at = text; *at != '\0';) {
+		size_t n = line_shown_len(at);
+		if (n == 0)
+			*at = (unsigned char)*at < 0x20 ? ' ' : '?';
+		at += n > 0 ? n : 1;
 	}
 	(void)sd_notifyf(0, "STATUS=%s", text);
 }

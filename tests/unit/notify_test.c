@@ -110,6 +110,15 @@ a_status_is_one_line(void **state)
 	text[sizeof(text) - 1] = '\0';
 	notify_status("%s", text);
 	assert_true(strlen(hear()) < 300);
+	/* systemd takes nothing but UTF-8 */
+	notify_status("Zo\xc3\xab \xe2\x82\xac \xff\xe2\x82 %.*s", 1,
+		      "\xc3\xab");
+	assert_string_equal(hear(), "STATUS=Zo\xc3\xab \xe2\x82\xac ??? ?");
+	(void)memset(text, ' ', sizeof(text) - 1);
+	for (size_t i = 0; i + 2 < sizeof(text); i += 2)
+		memcpy(text + i, "\xc3\xab", 2);
+	notify_status("%s", text);
+	assert_int_equal(hear()[strlen(heard) - 1], '?');
 }
 
 static void
