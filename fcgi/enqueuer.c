@@ -308,7 +308,8 @@ add_lane(struct enqueuer *enqueuer, const char *queue)
 {
 	struct lane *lane = xcalloc(1, sizeof(*lane));
 	lane->enqueuer = enqueuer;
-	lane->queue = queue_new(enqueuer->conn, enqueuer->prefix, queue, 0,
+	lane->queue = queue_new(enqueuer->conn, enqueuer->prefix, queue,
+				enqueuer->conf->redis.enqueue_timeout_ms,
 				enqueuer->max_events);
 	lane->queue->level = enqueuer->level;
 	list_init(&lane->parked);

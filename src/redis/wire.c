@@ -259,6 +259,20 @@ open_socket(const struct address *address)
 	return fd;
 }
 
+/* Who may not connect is told what may be in the way: the bare words of the
+ * kernel sound like a wrong password. */
+static const char *
+connect_error(const struct wire *wire, int error)
+{
+	if (error != EACCES && error != EPERM)
+		return evutil_socket_error_to_string(error);
+	if (wire->addresses[0].name.ss_family == AF_UNIX)
+		return "Permission denied: is this user in the group of the "
+		       "socket and its folder?";
+	return "Operation not permitted: does the unit's IPAddressAllow= or a "
+	       "firewall forbid it?";
+}
+
 static void on_connecting(evutil_socket_t fd, short what, void *ctx);
 
 static bool
@@ -298,8 +312,7 @@ connect_next(struct wire *wire)
 		(void)close(wire->fd);
 		wire->fd = -1;
 	}
-	fail_soon(wire, error != 0 ? evutil_socket_error_to_string(error)
-				   : "no address");
+	fail_soon(wire, error != 0 ? connect_error(wire, error) : "no address");
 }
 
 static void
@@ -323,7 +336,7 @@ on_connecting(evutil_socket_t fd, short what, void *ctx)
 	if (wire->next < wire->n_addresses)
 		connect_next(wire);
 	else
-		fail_soon(wire, evutil_socket_error_to_string(error));
+		fail_soon(wire, connect_error(wire, error));
 }
 
 /* ---- addresses ---- */

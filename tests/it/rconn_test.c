@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -682,6 +683,25 @@ login_has_a_deadline(void **state)
 	WAIT_FOR(base, rconn_is_up(conn));
 }
 
+/* The bare words would be of the kernel alone. */
+static void
+a_closed_socket_says_what_to_look_at(void **state)
+{
+	(void)state;
+	server = redis_server_start(NULL);
+	assert_int_equal(chmod(redis_server_unix_path(server), 0), 0);
+	/* root may do all */
+	if (geteuid() == 0)
+		assert_int_equal(seteuid(65534), 0);
+	open_unix(&plain);
+	WAIT_FOR(base, strncmp(rconn_error(conn), "Permission denied: is this",
+			       26) == 0);
+	if (getuid() == 0)
+		assert_int_equal(seteuid(0), 0);
+	assert_int_equal(chmod(redis_server_unix_path(server), 0700), 0);
+	WAIT_FOR(base, rconn_is_up(conn));
+}
+
 static void
 free_calls_back(void **state)
 {
@@ -1030,6 +1050,7 @@ main(void)
 		CASE(times_out_when_the_server_stops),
 		CASE(keeps_deadlines_apart),
 		CASE(login_has_a_deadline),
+		CASE(a_closed_socket_says_what_to_look_at),
 		CASE(free_calls_back),
 		CASE(leaves_a_server_that_became_a_replica),
 		CASE(quiet_is_quiet),
