@@ -318,7 +318,6 @@ intake_take(void *ctx, struct front_call *call)
 	const char *const *env = front_env(call);
 
 	delivery_init(&delivery, ctx, call);
-	refusals_tick(delivery.intake->refusals);
 	buf_init(&text, BOUNDS_REASON_BYTES);
 	request_id(env, delivery.id);
 	if (front_env_is_odd(call))
@@ -365,6 +364,12 @@ intake_reload(struct intake *intake, struct conf *conf)
 	struct conf *old = intake->conf;
 	intake->conf = conf_ref(conf);
 	conf_unref(old);
+}
+
+void
+intake_tick(struct intake *intake)
+{
+	refusals_tick(intake->refusals);
 }
 
 struct intake_counts

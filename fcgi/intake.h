@@ -21,6 +21,10 @@ void intake_free(struct intake *intake);
  * under way end as they began. */
 void intake_reload(struct intake *intake, struct conf *conf);
 
+/* Now and then: refusals that were held back are told when their time is over,
+ * though no request comes. */
+void intake_tick(struct intake *intake);
+
 struct intake_counts { /* since the start; /healthz and /readyz aside */
 	uint64_t n_accepted;
 	uint64_t n_refused;

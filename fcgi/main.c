@@ -38,7 +38,7 @@
 #define STOP_TICK_MS 20
 #define STOP_EXTRA_MS 1000   /* beyond the deadlines a request has anyway */
 #define GRACE_MARGIN_MS 5000 /* and to leave, on a busy host */
-#define STATUS_MS 1000
+#define TICK_MS 1000
 #define WHY_BYTES 512
 #define MAX_FLAGS 64
 
@@ -62,7 +62,7 @@ struct responder {
 	struct event *reload; /* once for all SIGHUPs of a turn */
 	struct event *beat;
 	struct event *pulse_event;
-	struct event *status_tick;
+	struct event *tick;
 	struct event *stop_tick;
 	int64_t started_at_ms;
 	struct buf reload_error; /* empty: none */
@@ -269,11 +269,13 @@ tell_status(struct responder *responder)
 }
 
 static void
-on_status_tick(evutil_socket_t fd, short what, void *ctx)
+on_tick(evutil_socket_t fd, short what, void *ctx)
 {
+	struct responder *responder = ctx;
 	(void)fd;
 	(void)what;
-	tell_status(ctx);
+	intake_tick(responder->intake);
+	tell_status(responder);
 }
 
 /* ---- the watchdog ---- */
@@ -433,14 +435,14 @@ add_events(struct responder *responder)
 {
 	int interval_ms = notify_watchdog_interval_ms();
 	const struct timeval beat = clock_timeval(interval_ms);
-	const struct timeval tick = clock_timeval(STATUS_MS);
+	const struct timeval tick = clock_timeval(TICK_MS);
 	for (size_t i = 0; i < N_STOP_SIGNALS; i++)
 		responder->stop[i] =
 			add_signal(responder, stop_signals[i], on_stop_signal);
 	responder->hangup = add_signal(responder, SIGHUP, on_hangup);
 	responder->reload = make_timer(responder, on_reload);
 	responder->beat = make_timer(responder, on_beat);
-	responder->status_tick = make_timer(responder, on_status_tick);
+	responder->tick = make_timer(responder, on_tick);
 	responder->stop_tick = make_timer(responder, on_stop_tick);
 	responder->pulse_event =
 		must(event_new(responder->base, pulse_fd(responder->pulse),
@@ -448,8 +450,7 @@ add_events(struct responder *responder)
 		     NULL, true);
 	if (interval_ms > 0)
 		must(responder->beat, &beat, true);
-	if (notify_is_heard())
-		must(responder->status_tick, &tick, true);
+	must(responder->tick, &tick, true);
 }
 
 static void
@@ -477,7 +478,7 @@ fini(struct responder *responder)
 	event_free(responder->reload);
 	event_free(responder->beat);
 	event_free(responder->pulse_event);
-	event_free(responder->status_tick);
+	event_free(responder->tick);
 	event_free(responder->stop_tick);
 	event_base_free(responder->base);
 	pulse_free(responder->pulse);

@@ -24,8 +24,8 @@ void refusals_free(struct refusals *refusals);
 /* One more. All borrowed; why is for the log. */
 void refusals_log(struct refusals *refusals, const char *endpoint, int status,
 		  const char *request_id, const char *why);
-/* Tells the counts of windows that are over; cheap when there is none. Now and
- * then: from a timer, or with each request. */
+/* Tells the counts of windows that are over; cheap when there is none. From a
+ * timer. */
 void refusals_tick(struct refusals *refusals);
 
 #endif

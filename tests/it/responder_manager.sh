@@ -91,6 +91,9 @@ check 'which the status line tells' wait_for 10 eval \
 check 'that is no reason to die' pings_go_on 22 12
 check '... without a gap' test "$(longest_pause 22)" -lt \
 	$((1000 * ${HOOKSYNC_SLOW:-1}))
+check 'what was held back is told though nobody comes' wait_for 15 grep -q \
+	'more deliveries refused endpoint=none status=404 n=' \
+	"$stage/responder.log"
 is '... and nothing is overdue' \
 	"$(grep -c 'overdue' "$stage/responder.log")" 0
 kill -CONT "$pid_redis"
