@@ -12,6 +12,11 @@
  * Where the loop has much to do, its timer goes first (priority 0 of the loop's
  * events), and a renewal whose turn came while the last one had no answer is
  * made up for with the answer, not a quarter of the lock's time later.
+ *
+ * Locks that are out last as long as was said when they were taken or renewed.
+ * So a longer time sets the pace only when all have been renewed for it, and
+ * those of a take that was under way meanwhile as well: from the second renewal
+ * on.
  */
 #include "worker/lease.h"
 
@@ -33,6 +38,7 @@ struct lease {
 	bool is_missed;   /* its time came while is_asking */
 	int64_t asked_ms; /* monotonic */
 	int64_t asked_duration_ms;
+	int64_t renewed_duration_ms; /* of the last renewal that went well */
 	int64_t fire_due_ms;
 	struct log_storm storm;
 };
@@ -74,6 +80,7 @@ on_extended(void *ctx, enum hs_err err, const char *text,
 			settle_lost(lease->settle, attempt,
 				    "it could not be renewed");
 	}
+	lease->renewed_duration_ms = lease->asked_duration_ms;
 	note_renewed(lease, &lease->roster->active);
 	if (lease->is_missed)
 		lease_renew(lease);
@@ -101,8 +108,12 @@ lease_renew(struct lease *lease)
 	size_t n = 0;
 
 	lease->is_missed = lease->is_asking;
-	if (lease->is_asking || roster->n == 0)
+	if (lease->is_asking)
 		return;
+	if (roster->n == 0) {
+		lease->renewed_duration_ms = lease->lock_duration_ms;
+		return;
+	}
 	ids = xcalloc(roster->n, sizeof(*ids));
 	n = collect_ids(&roster->active, ids, n, roster->n);
 	n = collect_ids(&roster->ended, ids, n, roster->n);
@@ -118,7 +129,11 @@ lease_renew(struct lease *lease)
 static void
 wind_up(struct lease *lease)
 {
-	const int64_t ms = lease->lock_duration_ms / 4; /* BullMQ's own */
+	const int64_t duration_ms =
+		lease->lock_duration_ms < lease->renewed_duration_ms
+			? lease->lock_duration_ms
+			: lease->renewed_duration_ms;
+	const int64_t ms = duration_ms / 4; /* BullMQ's own */
 
 	lease->fire_due_ms = clock_mono_ms() + ms;
 	bell_set(lease->timer, ms);
@@ -138,10 +153,10 @@ on_timer(evutil_socket_t fd, short what, void *ctx)
 void
 lease_set_duration(struct lease *lease, int64_t lock_duration_ms)
 {
-	if (lease->lock_duration_ms == lock_duration_ms)
-		return;
 	lease->lock_duration_ms = lock_duration_ms;
-	wind_up(lease);
+	/* sooner, not later: whoever reloads again and again puts nothing off */
+	if (clock_mono_ms() + lock_duration_ms / 4 < lease->fire_due_ms)
+		wind_up(lease);
 }
 
 int64_t
@@ -166,7 +181,9 @@ lease_new(struct event_base *base, struct roster *roster, struct settle *settle,
 	lease->timer = bell_new(base, on_timer, lease);
 	if (event_priority_set(lease->timer, 0))
 		log_bug("a timer has no priority");
-	lease_set_duration(lease, lock_duration_ms);
+	lease->lock_duration_ms = lock_duration_ms;
+	lease->renewed_duration_ms = lock_duration_ms;
+	wind_up(lease);
 	return lease;
 }
 
