@@ -71,14 +71,15 @@ struct pump {
 	bool is_looking;  /* at its settings */
 	bool has_started; /* the blocking connection */
 	bool is_stopping;
-	bool is_drained;     /* the last take left nothing to take */
-	bool is_waiting;     /* a wait on the marker is under way */
-	bool is_resting;     /* due_timer says when that is over */
-	bool is_busy;        /* paused, or at the queue's own limit */
-	bool is_hungry;      /* has something to take and no slot */
-	bool has_marker;     /* and has taken nothing since it came */
-	size_t n_asked;      /* of the take under way; 0: none */
-	int64_t asked_ms;    /* monotonic: when it was sent */
+	bool is_drained;       /* the last take left nothing to take */
+	bool is_waiting;       /* a wait on the marker is under way */
+	bool is_resting;       /* due_timer says when that is over */
+	bool is_busy;          /* paused, or at the queue's own limit */
+	bool is_hungry;        /* has something to take and no slot */
+	bool has_marker;       /* and has taken nothing since it came */
+	size_t n_asked;        /* of the take under way; 0: none */
+	int64_t asked_ms;      /* monotonic: when it was sent */
+	int64_t asked_lock_ms; /* and how long its locks will last */
 	int64_t answered_ms; /* of the last take, or a look before the first */
 	int64_t connected_ms;
 	int64_t rest_due_ms;
@@ -172,8 +173,7 @@ begin(struct pump *pump, struct job *job)
 		settle_lost(pump->settle, before, "the job was taken again");
 	log_taken(pump, job);
 	attempt = attempt_new(pump->set.env, job);
-	attempt->lock_due_ms =
-		pump->asked_ms + pump->set.conf->worker.lock_duration_ms;
+	attempt->lock_due_ms = pump->asked_ms + pump->asked_lock_ms;
 	roster_add(&pump->roster, attempt);
 	if (pump->is_stopping) { /* the take was under way */
 		attempt_give_back(attempt);
@@ -260,6 +260,7 @@ note_asked(struct pump *pump, size_t n)
 	pump->n_asked = n;
 	pump->has_marker = false;
 	pump->asked_ms = clock_mono_ms();
+	pump->asked_lock_ms = pump->set.conf->worker.lock_duration_ms;
 	pump->set.slots->n_used += n;
 }
 

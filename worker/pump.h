@@ -26,7 +26,7 @@ struct pump_settings { /* all borrowed */
 	struct event_base *base;
 	struct topo *topo;
 	struct rconn *conn;      /* for all but the blocking wait */
-	const struct conf *conf; /* see pump_set_conf() */
+	const struct conf *conf; /* of the start: see pump_set_conf() */
 	const char *prefix;
 	const char *queue;
 	const char *worker_name;

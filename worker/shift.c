@@ -330,7 +330,7 @@ open_pumps(struct shift *shift)
 		.base = shift->base,
 		.topo = shift->topo,
 		.conn = shift->conn,
-		.conf = shift->conf,
+		.conf = shift->boot,
 		.prefix = shift->boot->queue.prefix,
 		.worker_name = shift->name,
 		.token = shift->token,
@@ -346,6 +346,7 @@ open_pumps(struct shift *shift)
 	for (size_t i = 0; i < n; i++) {
 		settings.queue = queues[i];
 		shift->pumps[i] = pump_new(&settings);
+		pump_set_conf(shift->pumps[i], shift->conf);
 		shift->n_pumps = i + 1;
 		stats_add(shift->stats, pump_queue(shift->pumps[i]));
 		if (rconn_is_up(shift->conn))

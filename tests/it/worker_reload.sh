@@ -152,6 +152,21 @@ check 'after a reload' reload ': reloaded '
 invoice open 7
 becomes 'it is tried' 5 'completed ' states_of open
 
+# A longer time for locks: those that are out do not last as long.
+conf_d lock <<-'END'
+	worker = { lock_duration = "1s"; stalled_interval = "1s"; };
+END
+check 'locks of a second' reload ': reloaded '
+mock_script '{"path":"/erp/invoices/4001","answers":[{"delay_ms":4000,"apply":true}]}'
+invoice long 4001
+becomes 'a push is under way' 5 'active ' states_of long
+sed -i 's/lock_duration = "1s"/lock_duration = "1h"/' "$stage/conf.d/lock.conf"
+check 'locks of an hour' reload ': reloaded '
+becomes 'it is done' 15 'completed ' states_of long
+is 'by the first who had it' "$(job_field long ats)" 1
+rm "$stage/conf.d/lock.conf"
+check 'locks as before' reload ': reloaded '
+
 # More at once, and fewer, with jobs under way.
 mock_script '{"path":"/erp/*","answers":[{"delay_ms":400,"apply":true,"times":0}]}'
 crowd() # FROM TO
@@ -215,4 +230,25 @@ is 'no attempt was lost' "$(n_lines 'job lost\|lock lost')" 0
 stage_stop worker
 is 'SIGTERM ends it' $? 0
 is 'nothing is left active' "$(n_jobs active)" 0
+
+# Started without a route, and its queues opened by a reload: what only a start
+# can take over is that of the start.
+sed '/^routes/,$d' "$stage/whole" >"$conf"
+rm "$stage/conf.d/map.conf"
+started=$(n_lines ': working ')
+echo erp:login-of-the-tests >"$stage/secrets/erp-login"
+chmod 600 "$stage/secrets/erp-login"
+stage_worker
+becomes 'another worker is there' 10 $((started + 1)) n_lines ': working '
+cp "$stage/whole" "$conf"
+conf_d fixed <<-'END'
+	redis = { db = 5; };
+END
+check 'with routes, and another database' reload ': reloaded .*routes=2'
+invoice late 9
+becomes 'a job is taken' 10 'completed ' states_of late
+becomes 'the queue is waited for' 5 1 eval \
+	'rcli client list | grep -c "db=0 .*cmd=bzpopmin"'
+is 'nobody is in the other database' "$(rcli client list | grep -c ' db=5 ')" 0
+stage_stop worker
 the_end
