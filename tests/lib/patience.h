@@ -16,7 +16,7 @@
 
 #include "base/clock.h"
 
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000 /* what is well is quick; this is for what hangs */
 
 #define WAIT_FOR(base, cond)                                            \
 	do {                                                            \

@@ -136,8 +136,8 @@ void
 check_events_of(const char *key, const char *expected)
 {
 	start_call();
-	end_call(rconn_send_texts(conn, 15000, on_events, NULL, "XRANGE", key,
-				  "-", "+", NULL));
+	end_call(rconn_send_texts(conn, NO_DEADLINE, on_events, NULL, "XRANGE",
+				  key, "-", "+", NULL));
 	assert_string_equal(redis_text, expected);
 	REDIS("DEL", key);
 }
@@ -497,8 +497,10 @@ setup(void **state)
 {
 	(void)state;
 	now = NOW;
+	/* the story before may have lost it */
+	WAIT_FOR(base, rconn_is_up(conn));
 	REDIS("FLUSHALL");
-	queue = queue_new(conn, "bull", "sync", 15000, 10000);
+	queue = queue_new(conn, "bull", "sync", NO_DEADLINE, 10000);
 	return 0;
 }
 
