@@ -226,35 +226,63 @@ who_does_not_read_stops_nobody(void **state)
 	assert_string_equal(hear(), "");
 }
 
-/* A journal that is only slow gets all: the writer waits for it. */
+/* In a child: reads up to the entry "end"; 0 when all before it are the n. */
+static int
+read_slowly(unsigned n)
+{
+	unsigned n_right = 0;
+	unsigned n_read = 0;
+
+	for (;; n_read++) {
+		char expected[32];
+		ssize_t len = recv(journal, heard, sizeof(heard) - 1, 0);
+		if (len <= 0)
+			return 2;
+		heard[len] = '\0';
+		if (strcmp(heard, "end") == 0)
+			break;
+		(void)snprintf(expected, sizeof(expected),
+			       "MESSAGE=line n=%u\n", n_read);
+		if (strncmp(heard, expected, strlen(expected)) == 0)
+			n_right++;
+	}
+	return n_read == n && n_right == n ? 0 : 3;
+}
+
+static bool
+slow_reader_gets_all(void)
+{
+	const unsigned n = 2000;
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int status = 0;
+
+	assert_true(journal_open(path)); /* with nothing lost so far */
+	const pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(read_slowly(n));
+	for (unsigned i = 0; i < n; i++)
+		assert_true(say(MESSAGE_NONE, "line n=%u", i));
+	(void)snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
+	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(
+		sendto(fd, "end", 3, 0, (struct sockaddr *)&at, sizeof(at)), 3);
+	(void)close(fd);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status == 0;
+}
+
+/* A journal that is only slow gets all: the writer waits for it. On a busy host
+ * the reader may be kept from its turn for longer than the patience; not each
+ * time. Without patience it never gets all. */
 static void
 who_reads_slowly_gets_all(void **state)
 {
-	const unsigned n = 2000;
-	int status = 0;
-
 	(void)state;
-	const pid_t pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		for (unsigned i = 0; i < n; i++) {
-			char expected[32];
-			ssize_t len =
-				recv(journal, heard, sizeof(heard) - 1, 0);
-			if (len <= 0)
-				_exit(2);
-			heard[len] = '\0';
-			(void)snprintf(expected, sizeof(expected),
-				       "MESSAGE=line n=%u\n", i);
-			if (strncmp(heard, expected, strlen(expected)) != 0)
-				_exit(3);
-		}
-		_exit(0);
-	}
-	for (unsigned i = 0; i < n; i++)
-		assert_true(say(MESSAGE_NONE, "line n=%u", i));
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+	for (int i = 0; i < 50; i++)
+		if (slow_reader_gets_all())
+			return;
+	fail_msg("lines are lost each time");
 }
 
 /* ---- under log ---- */
