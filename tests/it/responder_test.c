@@ -189,6 +189,32 @@ log_has(const char *text)
 	return found;
 }
 
+static size_t
+n_in_log(const char *text)
+{
+	char *path = xasprintf("%s/log", folder);
+	FILE *f = fopen(path, "r");
+	char line[4096];
+	size_t n = 0;
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		n += strstr(line, text) != NULL;
+	if (f != NULL)
+		fclose(f);
+	free(path);
+	return n;
+}
+
+/* Until the log has more lines with the text than n. */
+static void
+wait_log(const char *text, size_t n)
+{
+	int64_t due_ms = clock_mono_ms() + patience_ms;
+	while (n_in_log(text) <= n) {
+		assert_true(clock_mono_ms() < due_ms);
+		nap();
+	}
+}
+
 /* ---- Redis, asked directly ---- */
 
 static int
@@ -1568,8 +1594,6 @@ test_redis_refuses(void **state)
 	assert_int_equal(ask(&shape), 200);
 }
 
-/* ---- stopping ---- */
-
 /* ---- reload ---- */
 
 #define EXTRA "conf.d/extra.conf"
@@ -1580,33 +1604,14 @@ test_redis_refuses(void **state)
 static const struct shape plain = { .uri = "/plain" };
 static const struct shape extra = { .uri = "/extra" };
 
-static size_t
-n_in_log(const char *text)
-{
-	char *path = xasprintf("%s/log", folder);
-	FILE *f = fopen(path, "r");
-	char line[4096];
-	size_t n = 0;
-	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
-		n += strstr(line, text) != NULL;
-	if (f != NULL)
-		fclose(f);
-	free(path);
-	return n;
-}
-
 /* Puts the settings into conf.d and waits until that has come to an end. */
 static void
 reload_with(const char *settings, const char *end)
 {
 	size_t n = n_in_log(end);
-	int64_t due_ms = clock_mono_ms() + patience_ms;
 	write_file(EXTRA, settings);
 	kill(responder, SIGHUP);
-	while (n_in_log(end) == n) {
-		assert_true(clock_mono_ms() < due_ms);
-		nap();
-	}
+	wait_log(end, n);
 }
 
 #define GOOD "reloaded: new settings are in force"
@@ -1688,16 +1693,14 @@ test_reload_under_way(void **state)
 	build(&extra, NULL, 1, 0, &bytes);
 	build(&extra, NULL, 1, 0, &half);
 	int slow = open_peer();
-	assert_true(fcgi_peer_send(slow, span_of(half.data, half.len - 20)));
 	size_t n_slow = n_in_log("slow after partial");
-	while (n_in_log("slow after partial") == n_slow)
-		nap();
+	assert_true(fcgi_peer_send(slow, span_of(half.data, half.len - 20)));
+	wait_log("slow after partial", n_slow);
 	redis_server_pause(redis);
-	int parked = open_peer();
 	size_t n_inside = n_in_log("inside after");
+	int parked = open_peer();
 	assert_true(fcgi_peer_send(parked, buf_span(&bytes)));
-	while (n_in_log("inside after") == n_inside)
-		nap();
+	wait_log("inside after", n_inside);
 	reload_with("", GOOD);
 	assert_int_equal(ask(&extra), 404);
 	redis_server_resume(redis);
@@ -1759,6 +1762,8 @@ test_reload_storm(void **state)
 	assert_int_equal(ask(&extra), 404);
 }
 
+/* ---- stopping ---- */
+
 /* What is parked is answered, what comes half is waited for, and then it ends
  * with 0. */
 static void
@@ -1774,15 +1779,13 @@ test_term(void **state)
 	int half = open_peer();
 	assert_true(fcgi_peer_send(half, span_of(bytes.data, 30)));
 	redis_server_pause(redis);
+	size_t n_inside = n_in_log("inside after");
 	int parked = open_peer();
 	assert_true(fcgi_peer_send(parked, buf_span(&bytes)));
 	int idle = open_peer();
-	while (!log_has("inside after idle") &&
-	       !log_has("inside after partial"))
-		nap();
+	wait_log("inside after", n_inside);
 	kill(responder, SIGTERM);
-	while (!log_has("stopping"))
-		nap();
+	wait_log("stopping", 0);
 	redis_server_resume(redis);
 	fcgi_peer_read(parked, patience_ms, &answer);
 	assert_true(answer.status == 200 || answer.status == 503);
