@@ -3,8 +3,8 @@
  *
  * The boot, aloud: flags; configuration, whole or not at all, and the secrets
  * out of the environment (load.c); every map compiled; then the shift (shift.c)
- * until a signal ends it. --check stops before the shift, --try plays one route on a file
- * (rehearsal.c).
+ * until a signal ends it. --check stops before the shift, --try plays one route
+ * on a file (rehearsal.c).
  */
 #include "config.h"
 
@@ -153,9 +153,26 @@ read_conf(const struct options *options, const struct load *load)
 static void
 on_bad_map(void *ctx, const struct route *route, const char *text)
 {
+	struct buf line;
+
 	(void)ctx;
-	log_error("%s: routes.%s.%s: %s", route->map_origin, route->name,
-		  route->map_file ? "map_file" : "map", text);
+	buf_init(&line, BOUNDS_LOG_LINE_BYTES);
+	plan_note_finding(&line, route, text);
+	log_error("%s", buf_text(&line));
+	buf_fini(&line);
+}
+
+/* Who asks for a reload while we start gets one, instead of our end: shift.c
+ * lets the signal in. */
+static void
+hold_hangup(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		log_fatal(EX_OSERR, "cannot hold SIGHUP");
 }
 
 int
@@ -179,6 +196,8 @@ main(int argc, char **argv)
 	};
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		log_fatal(EX_OSERR, "cannot ignore SIGPIPE");
+	if (options.mode == MODE_WORK)
+		hold_hangup();
 	conf = read_conf(&options, &load);
 	switch (options.mode) {
 	case MODE_CHECK:

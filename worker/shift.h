@@ -9,8 +9,8 @@
 #include "worker/load.h"
 #include "worker/plan.h"
 
-/* Works until SIGTERM or SIGINT, reads the configuration anew at SIGHUP; the
- * exit code. Keeps plan, borrows load. */
+/* Works until SIGTERM or SIGINT, reads the configuration anew at SIGHUP (which
+ * the caller may have blocked until now); the exit code. Keeps plan, borrows load. */
 int shift_run(struct plan *plan, const struct load *load);
 
 #endif

@@ -38,4 +38,22 @@ check 'it lives on' pings_go_on 4 10
 check 'and tries again' stage_is_alive "$pid_worker"
 stage_stop worker
 is 'SIGTERM ends that, too' $? 0
+
+# Who asks for a reload while maps are compiled gets one: SIGHUP is held until
+# there is a loop. (Valgrind holds signals of its own.)
+if [ -z "${HOOKSYNC_WRAP:-}" ]; then
+	for i in $(seq 40); do
+		echo "r$i = { map = \"{ n: $i }\";
+		              push = { service = \"erp\"; path = \"/$i\"; }; };"
+	done | sed '1s/^/routes = {/; $s/$/ };/' >"$stage/conf.d/maps.conf"
+	: >"$stage/worker.log"
+	stage_worker
+	check 'it holds SIGHUP' wait_for 10 grep -q \
+		'^SigBlk:.*[13579bdf]$' "/proc/$pid_worker/status"
+	kill -HUP "$pid_worker"
+	check 'which becomes a reload' wait_for 30 grep -q ': reloaded ' \
+		"$stage/worker.log"
+	stage_stop worker
+	is 'SIGTERM ends it as ever' $? 0
+fi
 the_end
