@@ -88,8 +88,8 @@ struct gate_ticket *gate_next(struct gate *gate, int64_t now_ms,
 
 /* What became of the request of a ticket that is inside. false: it is not the
  * job's affair but the service's (a `gone` that is not believed, trouble in an
- * outage, a refusal that is known already), and the job must be postponed. job_id tells the jobs in trouble
- * apart. */
+ * outage, a refusal that is known already), and the job must be postponed.
+ * job_id tells the jobs in trouble apart. */
 bool gate_report(struct gate_ticket *ticket, enum gate_verdict verdict,
 		 struct span job_id, int64_t now_ms);
 /* The service asked to be left alone for that long: to be told before the

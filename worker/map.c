@@ -8,8 +8,8 @@
  * at the mark.
  *
  * A program is shared with the plan it belongs to, by references that only the
- * loop counts. One thread, not a pool: maps are short, programs are compiled once each, and
- * libjq's state may not be entered twice.
+ * loop counts. One thread, not a pool: maps are short, programs are compiled
+ * once each, and libjq's state may not be entered twice.
  */
 #include "worker/map.h"
 

@@ -103,6 +103,18 @@ build_routes(struct plan *plan, const struct plan *before)
 	plan->n_routes = n;
 }
 
+void
+plan_note_finding(struct buf *out, const struct route *route, const char *text)
+{
+	if (route->map_file)
+		buf_notef(out, "%s: routes.%s.map_file: %s: %s",
+			  route->map_origin, route->name, route->map_file,
+			  text);
+	else
+		buf_notef(out, "%s: routes.%s.map: %s", route->map_origin,
+			  route->name, text);
+}
+
 struct plan *
 plan_begin(struct conf *conf, const struct plan *before)
 {

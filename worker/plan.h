@@ -38,6 +38,9 @@ struct plan {
 /* What a route's map is wrong in, told once per route. */
 typedef void (*plan_finding_fn)(void *ctx, const struct route *route,
 				const char *text);
+/* How a finding reads: "FILE:LINE: routes.NAME.map: TEXT". Appended. */
+void plan_note_finding(struct buf *out, const struct route *route,
+		       const char *text);
 /* HS_OK, or HS_INVALID after at least one finding. Before any thread starts
  * (map_jq.h). */
 enum hs_err plan_new(struct conf *conf, plan_finding_fn fn, void *ctx,

@@ -59,14 +59,13 @@ static void
 on_map_finding(void *ctx, const struct route *route, const char *text)
 {
 	size_t *n_findings = ctx;
+	struct buf line;
 
 	(*n_findings)++;
-	if (route->map_file)
-		fprintf(stderr, "%s: routes.%s.map_file: %s: %s\n",
-			route->map_origin, route->name, route->map_file, text);
-	else
-		fprintf(stderr, "%s: routes.%s.map: %s\n", route->map_origin,
-			route->name, text);
+	buf_init(&line, BOUNDS_LOG_LINE_BYTES);
+	plan_note_finding(&line, route, text);
+	fprintf(stderr, "%s\n", buf_text(&line));
+	buf_fini(&line);
 }
 
 int

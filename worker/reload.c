@@ -69,8 +69,7 @@ on_bad_map(void *ctx, const struct route *route, const char *text)
 	struct buf line;
 
 	buf_init(&line, BOUNDS_LOG_LINE_BYTES);
-	buf_notef(&line, "%s: routes.%s.%s: %s", route->map_origin, route->name,
-		  route->map_file ? "map_file" : "map", text);
+	plan_note_finding(&line, route, text);
 	if (reload->failed.len == 0)
 		buf_notef(&reload->failed, "%s", buf_text(&line));
 	log_error("%s", buf_text(&line));

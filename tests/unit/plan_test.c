@@ -144,6 +144,23 @@ a_bad_map_is_told_and_others_are_tried(void **state)
 }
 
 static void
+a_finding_says_where_to_look(void **state)
+{
+	char map[] = "nope", file[] = "maps/a.jq", name[] = "a";
+	char origin[] = "x.conf:3";
+	struct route route = { .name = name, .map = map, .map_origin = origin };
+
+	(void)state;
+	plan_note_finding(&found, &route, "no");
+	assert_string_equal(buf_text(&found), "x.conf:3: routes.a.map: no");
+	buf_reset(&found);
+	route.map_file = file;
+	plan_note_finding(&found, &route, "no");
+	assert_string_equal(buf_text(&found),
+			    "x.conf:3: routes.a.map_file: maps/a.jq: no");
+}
+
+static void
 a_service_that_is_the_same_keeps_its_gate(void **state)
 {
 	struct plan *first = good_plan(
@@ -305,6 +322,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(maps_that_are_the_same_are_not_compiled_again),
 		TEST(a_bad_map_is_told_and_others_are_tried),
+		TEST(a_finding_says_where_to_look),
 		TEST(a_service_that_is_the_same_keeps_its_gate),
 		TEST(another_address_or_secret_is_another_gate),
 		TEST(secrets_leave_the_environment_and_are_still_known),
