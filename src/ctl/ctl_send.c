@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -161,11 +162,14 @@ sign(struct sending *sending)
 	    (endpoint->n_secrets == 0 || secrets[0].len == 0)) {
 		ctl_complain(
 			"endpoints.%s: its first secret, %s, cannot be "
-			"read here: it is a file for root and hooksync; or "
-			"set HOOKSYNC_SECRET_...",
+			"used here: %s",
 			endpoint->name,
 			endpoint->n_secrets > 0 ? endpoint->secrets[0]->name
-						: "which has no name");
+						: "which has no name",
+			geteuid() == 0 ? "hooksync check tells why"
+				       : "it is a file for root and hooksync; "
+					 "sudo hooksync send, or hooksync "
+					 "check tells why");
 		free(secrets);
 		return CTL_CONFIG;
 	}
@@ -406,6 +410,34 @@ tell(const struct sending *sending, const struct response *response,
 	putchar('\n');
 }
 
+/* What a web server means that answers itself. */
+static void
+explain_web_server(int status, const char *path)
+{
+	switch (status) {
+	case 413:
+		ctl_complain("this is no answer of hooksync-fcgi: the web "
+			     "server's own limit is lower than the body "
+			     "(nginx: client_max_body_size in "
+			     "snippets/hooksync.conf)");
+		break;
+	case 500:
+	case 502:
+	case 503:
+	case 504:
+		ctl_complain("this is no answer of hooksync-fcgi but the web "
+			     "server's own: it does not reach hooksync-fcgi, "
+			     "or a restart went on: hooksync doctor; the web "
+			     "server's error log tells why");
+		break;
+	default:
+		ctl_complain("this is no answer of hooksync-fcgi but the web "
+			     "server's own: does it pass %s on, and was it "
+			     "reloaded?",
+			     path);
+	}
+}
+
 static int
 send_to(struct sending *sending, const struct cmd_line *line,
 	const struct conf *conf)
@@ -440,10 +472,7 @@ send_to(struct sending *sending, const struct cmd_line *line,
 			     "the endpoint was configured? systemctl reload "
 			     "hooksync-fcgi");
 	else if (!is_taken && !response.request_id)
-		ctl_complain("this is no answer of hooksync-fcgi but the web "
-			     "server's own: does it pass %s on, and was it "
-			     "reloaded?",
-			     sending->endpoint->path);
+		explain_web_server(response.status, sending->endpoint->path);
 	code = is_taken ? CTL_OK : CTL_NO_MATCH;
 out:
 	free(job_id);

@@ -362,6 +362,24 @@ moans "the web server's own: does it pass /webhooks/identity on"
 is 'a whole URL' "$(code_of send identity "$stage/body.json" --json \
 	--url "$mock_url/erp/webhooks/identity")" 1
 is 'stays what it is' "$(json_at /to)" "$mock_url/erp/webhooks/identity"
+# a web server that has nobody behind it, or will not take so much
+stage_spawn server "$top_builddir/tests/lib/mock" \
+	--port-file "$stage/server.port"
+wait_for 10 test -s "$stage/server.port"
+server_url=http://127.0.0.1:$(cat "$stage/server.port")
+curl --silent --fail --output /dev/null "$server_url/_mock/script" --data \
+	'{"path":"/webhooks/*","answers":[{"status":502},{"status":413}]}'
+is 'a 502' "$(send identity "$stage/body.json" --url "$server_url")" 1
+moans 'it does not reach hooksync-fcgi, or a restart went on: hooksync doctor'
+is 'a 413' "$(send identity "$stage/body.json" --url "$server_url")" 1
+moans 'limit is lower than the body (nginx: client_max_body_size'
+stage_stop server
+chmod 644 "$stage/secrets/crm-webhook"
+is 'a secret that is open to all' \
+	"$(send identity "$stage/body.json" --url "$mock_url/erp")" 78
+moans 'its first secret, crm-webhook, cannot be used here: '
+moans 'hooksync check tells why'
+chmod 600 "$stage/secrets/crm-webhook"
 is 'or public_url' "$(code_of -o "responder.public_url=$mock_url" send identity \
 	"$stage/body.json" --json; json_at /to)" "1
 $mock_url/webhooks/identity"
