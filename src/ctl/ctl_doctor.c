@@ -285,6 +285,7 @@ look_and_tell(struct patient *patient)
 			server_n_workers(&ward->server, patient->queue->keys),
 		.stalled_interval_ms = ward->conf->worker.stalled_interval_ms,
 		.lock_duration_ms = ward->conf->worker.lock_duration_ms,
+		.has_no_route = !ward->conf->routes[0],
 	};
 	diagnosis_of_queue(&facts, on_queue_finding, patient);
 	return CTL_OK;

@@ -155,11 +155,17 @@ premises_add_lost_redis(struct premises *premises, const struct conf *conf,
 {
 	struct buf advice;
 	char *address = session_address_of(conf);
+	size_t why_len = strlen(why);
+
+	/* Redis ends some of its errors as sentences, and ours goes on */
+	while (why_len > 0 && why[why_len - 1] == '.')
+		why_len--;
 
 	buf_init(&advice, BOUNDS_LOG_LINE_BYTES);
 	guide_redis(&conf->redis, why, &advice);
 	add(premises, "redis", "unreachable", DIAGNOSIS_ERROR,
-	    xasprintf("Redis at %s cannot be used: %s", address, why),
+	    xasprintf("Redis at %s cannot be used: %.*s", address, (int)why_len,
+		      why),
 	    xstrdup(buf_text(&advice)));
 	buf_fini(&advice);
 	free(address);
@@ -263,7 +269,8 @@ add_no_answer(struct premises *premises, const char *path, enum hs_err err,
 	if (err == HS_UNAVAILABLE)
 		remedy = path && is_of_unit(path)
 				 ? "systemctl restart hooksync-fcgi.socket "
-				   "hooksync-fcgi.service"
+				   "hooksync-fcgi.service; journalctl -u "
+				   "hooksync-fcgi -n 20 tells why it ended"
 				 : "systemctl start hooksync-fcgi, or whatever "
 				   "starts it here";
 	add(premises, "responder", "responder", DIAGNOSIS_ERROR, xstrdup(why),
@@ -288,7 +295,8 @@ add_not_ready(struct premises *premises, const struct conf *conf,
 		    "Redis, though this command does"),
 	    is_local
 		    ? xstrdup("systemctl restart hooksync-fcgi, if the "
-			      "settings or a secret have changed; "
+			      "settings or a secret have changed; does "
+			      "/etc/default/hooksync name another Redis? "
 			      "journalctl -u hooksync-fcgi -n 20 tells why")
 		    : xasprintf("its unit may talk to this host and private "
 				"networks only: if %s has another address, "

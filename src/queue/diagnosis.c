@@ -491,26 +491,34 @@ say_workers(const struct speaker *speaker, const struct diagnosis_facts *facts)
 	int64_t late_ms = vitals->next_due_ms > 0
 				  ? vitals->redis_at_ms - vitals->next_due_ms
 				  : 0;
+	/* one that runs since before its first route is restarted, too */
+	const char *start = facts->has_no_route
+				    ? "there is no route, so hooksync-worker "
+				      "takes no job: hooksync.conf(5)"
+				    : "systemctl restart hooksync-worker";
+	const char *compare = facts->has_no_route
+				      ? "if your programs use it, compare "
+					"redis.url, queue.prefix and the name "
+					"with theirs; there is no route, so "
+					"hooksync-worker takes no job"
+				      : "systemctl restart hooksync-worker; "
+					"if your programs use it, compare "
+					"redis.url, queue.prefix and the name "
+					"with theirs";
 	char age[DIAGNOSIS_AGE_BYTES];
 	if (facts->n_workers > 0)
 		say(speaker, info("workers", ""), "%" PRId64 " %s connected",
 		    facts->n_workers,
 		    facts->n_workers == 1 ? "worker is" : "workers are");
 	else if (facts->n_workers == 0 && n_ready + vitals->n[JOB_DELAYED] > 0)
-		say(speaker,
-		    warning("workers", "systemctl start hooksync-worker"),
+		say(speaker, warning("workers", start),
 		    "no worker is connected, and there are jobs");
 	else if (facts->n_workers == 0 && facts->report->n_jobs == 0 &&
 		 vitals->counter == 0)
-		say(speaker,
-		    info("unused",
-			 "if your programs use it, compare redis.url, "
-			 "queue.prefix and the name with theirs; else "
-			 "systemctl start hooksync-worker"),
+		say(speaker, info("unused", compare),
 		    "no worker is connected, and there never was a job");
 	else if (facts->n_workers == 0)
-		say(speaker, info("workers", "systemctl start hooksync-worker"),
-		    "no worker is connected");
+		say(speaker, info("workers", start), "no worker is connected");
 	if (late_ms > OVERDUE_MS && facts->n_workers != 0)
 		say(speaker,
 		    (vitals->n[JOB_ACTIVE] == 0 && !vitals->is_paused

@@ -35,6 +35,7 @@ struct diagnosis_facts {
 	int64_t n_workers;           /* connected; -1: not known */
 	int64_t stalled_interval_ms; /* of the workers' check */
 	int64_t lock_duration_ms;
+	bool has_no_route; /* hooksync-worker takes no job: none is known */
 };
 
 #define DIAGNOSIS_EXAMPLES 5

@@ -129,7 +129,7 @@ moans 'apt install redis-server'
 stage_redis --appendonly yes --appendfsync no --requirepass from-the-tests
 ends_with 69 doctor
 tells 'error: redis: Redis at '
-says 'NOAUTH'
+says 'NOAUTH Authentication required; it wants a password. Write'
 says 'redis = { password = "secret:redis-password"; };'
 ends_with 69 doctor -o "redis.url=unix://:wrong@$redis_sock"
 says 'WRONGPASS'
@@ -157,7 +157,7 @@ stage_responder
 becomes 'a responder that is up is told' 10 0 code_of doctor
 tells 'info: responder: it answers, and is ready'
 says 'info: sync: no worker is connected'
-says 'systemctl start hooksync-worker'
+says 'there is no route, so hooksync-worker takes no job'
 is 'and it is well' "$(code_of doctor --json; json_at /is_healthy)" '0
 true'
 is 'one queue is asked about alone' "$(code_of doctor --queue sync)" 0

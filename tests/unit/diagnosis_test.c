@@ -140,10 +140,13 @@ test_hostile_info(void **state)
 	assert_true(says("info clients"));
 }
 
+static bool judge_without_route;
+
 static void
 judge_queue(const struct doctor_report *report, int64_t n_workers)
 {
 	const struct diagnosis_facts facts = {
+		.has_no_route = judge_without_route,
 		.report = report,
 		.n_workers = n_workers,
 		.stalled_interval_ms = 30000,
@@ -167,11 +170,20 @@ test_healthy_queue(void **state)
 	assert_true(says("info unused 0: no worker is connected, and there "
 			 "never was a job"));
 	assert_non_null(strstr(said, "queue.prefix"));
+	assert_non_null(strstr(said, "systemctl restart hooksync-worker"));
+	judge_without_route = true; /* to start one would not help */
+	judge_queue(&report, 0);
+	assert_non_null(strstr(said, "there is no route"));
+	assert_null(strstr(said, "systemctl"));
 	report.last.counter = 1;
 	judge_queue(&report, 0);
-	assert_string_equal(
-		said, "info workers 0: no worker is connected; systemctl start "
-		      "hooksync-worker\n");
+	assert_non_null(strstr(said, "there is no route"));
+	assert_null(strstr(said, "systemctl"));
+	judge_without_route = false;
+	judge_queue(&report, 0);
+	assert_string_equal(said,
+			    "info workers 0: no worker is connected; systemctl "
+			    "restart hooksync-worker\n");
 	report.last.n[JOB_WAIT] = 5;
 	report.last.next_timestamp_ms = NOW - 130000;
 	report.last.n[JOB_FAILED] = 1;

@@ -190,7 +190,7 @@ said 'nobody listens there: systemctl start redis-server'
 systemctl start redis-server
 systemctl stop hooksync-worker.service
 typed 'hooksync doctor'
-said 'systemctl start hooksync-worker'
+said 'systemctl restart hooksync-worker'
 systemctl start hooksync-worker.service
 systemctl stop hooksync-fcgi.socket hooksync-fcgi.service
 typed 'hooksync doctor'
