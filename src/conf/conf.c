@@ -176,6 +176,13 @@ read_file(const struct reader *reader)
 	/* libconfig wants one behind a comment */
 	if (err == HS_OK && text.len > 0 && text.data[text.len - 1] != '\n')
 		err = buf_add_byte(&text, '\n');
+	if (err == HS_DENIED) {
+		finding_error(reader->findings, reader->path, NULL,
+			      "cannot be read by this user: chmod 644 %s",
+			      reader->path);
+		buf_fini(&text);
+		return HS_IO;
+	}
 	if (err != HS_OK) {
 		finding_error(reader->findings, reader->path, NULL,
 			      err == HS_TOO_BIG ? "is over 1 MiB (%s)"

@@ -129,16 +129,22 @@ from_env(struct secret *secret, const char *value, struct buf *why)
 }
 
 static void
-say_nowhere(const char *name, const char *folder, const char *variable,
-	    struct buf *why)
+say_how(const char *name, const char *folder, struct buf *why)
 {
 	bool is_installed = strcmp(folder, INSTALLED_FOLDER) == 0;
 	buf_notef(why,
-		  "secret %s is nowhere. Type: install -m %s /dev/stdin "
-		  "%s/secrets/%s   then the secret, Enter, Ctrl-D (or set the "
-		  "variable %s)",
-		  name, is_installed ? "640 -g hooksync" : "600", folder, name,
-		  variable);
+		  "Type: install -m %s /dev/stdin %s/secrets/%s   then the "
+		  "secret, Enter, Ctrl-D",
+		  is_installed ? "640 -g hooksync" : "600", folder, name);
+}
+
+static void
+say_nowhere(const char *name, const char *folder, const char *variable,
+	    struct buf *why)
+{
+	buf_notef(why, "secret %s is nowhere. ", name);
+	say_how(name, folder, why);
+	buf_notef(why, " (or set the variable %s)", variable);
 }
 
 /* The credential, and HS_INVALID if the file it was made of is no secret. */
@@ -220,8 +226,9 @@ secret_load(const char *name, const char *conf_folder,
 	if (err == HS_OK) {
 		drop_newline(&secret->value);
 		if (secret->value.len == 0) {
-			buf_notef(why, "secret %s is empty (%s)", name,
+			buf_notef(why, "secret %s is empty (%s). ", name,
 				  secret->origin);
+			say_how(name, conf_folder, why);
 			err = HS_INVALID;
 		}
 	}

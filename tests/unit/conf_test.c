@@ -381,6 +381,27 @@ needs_the_main_file(void **state)
 			    "hooksync.conf: cannot be read: not found\n");
 }
 
+/* Under a umask of 077 an editor's file is closed to the programs. */
+static void
+a_closed_file_is_opened_with_chmod(void **state)
+{
+	(void)state;
+	struct conf *conf;
+	put_conf("");
+	put_file("conf.d/closed.conf", "", 0000);
+	assert_int_equal(chmod(world.folder, 0755), 0);
+	bool is_root = geteuid() == 0;
+	if (is_root)
+		assert_int_equal(seteuid(65534), 0);
+	assert_int_not_equal(load_as(CONF_ROLE_RESPONDER, NULL, 0, &conf),
+			     HS_OK);
+	if (is_root)
+		assert_int_equal(seteuid(0), 0);
+	assert_non_null(strstr(buf_text(&world.errors),
+			       "conf.d/closed.conf: cannot be read by this "
+			       "user: chmod 644 "));
+}
+
 /* ---- precedence and merging ---- */
 
 static void
@@ -1445,6 +1466,7 @@ main(void)
 		CASE(loads_how_the_queue_is_shared),
 		CASE(loads_nothing),
 		CASE(needs_the_main_file),
+		CASE(a_closed_file_is_opened_with_chmod),
 		CASE(later_wins),
 		CASE(merges_key_by_key),
 		CASE(reads_includes),

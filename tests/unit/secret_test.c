@@ -215,6 +215,7 @@ refuses(void **state)
 	assert_fails("crm-web.hook", HS_INVALID, "can be read by everybody");
 	put("secrets/crm-web.hook", "\n", 0600);
 	assert_fails("crm-web.hook", HS_INVALID, "is empty");
+	assert_fails("crm-web.hook", HS_INVALID, "Type: install -m 600 ");
 	char *big = xcalloc(1, BOUNDS_SECRET_BYTES + 2);
 	memset(big, 'x', BOUNDS_SECRET_BYTES + 1);
 	put("secrets/crm-web.hook", big, 0600);
