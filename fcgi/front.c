@@ -17,11 +17,6 @@
  * all slow requests may take together is bounded; beyond it a request is
  * called without its body, and its handler refuses it.
  *
- * Edges of libfcgi that are kept here (fcgiapp.c, os_unix.c): listen socket -1
- * makes its blocking accept an error; `detached` is 1 whenever it might close,
- * for else it lingers; the sockets do not block, so a peer that does not read its
- * answer is an error too, and closed.
- *
  * Closing: a connection with unread bytes (a body that was refused) is shut for
  * writing and read empty for LINGER_MS, so that the answer is not lost to a
  * reset. An idle kept connection is never closed from our side while we serve:
@@ -44,13 +39,13 @@
 #include <unistd.h>
 
 #include <event2/event.h>
-#include <fcgiapp.h>
 
 #include "base/bounds.h"
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "fcgi/acceptor.h"
+#include "fcgi/cgi.h"
 #include "fcgi/records.h"
 #include "fcgi/slow_lane.h"
 
@@ -85,8 +80,7 @@ static const char *const state_names[CONN_N_STATES] = {
 };
 
 struct front_call { /* lies in its connection: one request at a time */
-	FCGX_Request request;
-	bool is_parsed; /* request holds libfcgi's streams */
+	struct cgi *cgi;
 	bool is_odd;
 	enum front_body body_state;
 	struct buf body; /* of a slow request: moved out of the lane */
@@ -173,15 +167,9 @@ conn_listen(struct conn *conn, bool is_edge)
 static void
 forget_request(struct conn *conn)
 {
-	struct front_call *call = &conn->call;
-	if (call->is_parsed) {
-		call->request.ipcFd = -1;
-		call->request.detached = 1;
-		FCGX_Free(&call->request, 0);
-		call->is_parsed = false;
-	}
+	cgi_forget(conn->call.cgi);
 	slow_lane_leave(&conn->front->slow_lane, &conn->slow);
-	buf_fini(&call->body);
+	buf_fini(&conn->call.body);
 }
 
 /* conn is not to be touched by the caller afterwards, but is there until the
@@ -218,6 +206,7 @@ on_reap(evutil_socket_t fd, short what, void *ctx)
 	while ((node = list_pop_front(&front->lists[CONN_DEAD])) != NULL) {
 		struct conn *conn = list_owner(node, struct conn, node);
 		event_free(conn->event);
+		cgi_free(conn->call.cgi);
 		free(conn);
 		acceptor_release(front->acceptor);
 	}
@@ -235,20 +224,6 @@ begin_request(struct conn *conn, int64_t now_ms)
 		conn->due_ms = conn->whole_due_ms;
 }
 
-/* libfcgi parses what lies ready at fd. On failure it has closed fd. */
-static bool
-parse_at(struct front_call *call, int fd)
-{
-	FCGX_InitRequest(&call->request, -1, 0);
-	call->request.ipcFd = fd;
-	call->request.keepConnection = 1; /* or it would close fd first */
-	call->request.detached = 1;       /* or it would linger */
-	if (FCGX_Accept_r(&call->request) != 0)
-		return false;
-	call->is_parsed = true;
-	return true;
-}
-
 static void
 hand_over(struct conn *conn)
 {
@@ -264,7 +239,7 @@ static void
 take_whole(struct conn *conn, const struct records *records, bool is_odd)
 {
 	struct front_call *call = &conn->call;
-	if (!parse_at(call, conn->fd)) {
+	if (!cgi_parse(call->cgi, conn->fd)) {
 		conn->fd = -1; /* closed by libfcgi */
 		conn_drop(conn, "libfcgi refused it");
 		return;
@@ -276,11 +251,8 @@ take_whole(struct conn *conn, const struct records *records, bool is_odd)
 		conn_drop(conn, "no memory for the body");
 		return;
 	}
-	/* One byte more than there is, so that libfcgi takes the empty record
-	 * at the end, too. The room has it: buf keeps a NUL. */
-	int n = FCGX_GetStr((char *)room, (int)records->n_body + 1,
-			    call->request.in);
-	if (n != (int)records->n_body || FCGX_GetError(call->request.in) != 0) {
+	/* the room has the one byte more: buf keeps a NUL */
+	if (!cgi_read(call->cgi, room, records->n_body)) {
 		conn_drop(conn, "its body was cut");
 		return;
 	}
@@ -336,13 +308,12 @@ slow_parse(struct conn *conn)
 		conn_drop(conn, "no anonymous file");
 		return false;
 	}
-	if (!parse_at(call, fd)) {
+	if (!cgi_parse(call->cgi, fd)) {
 		conn_drop(conn, "libfcgi refused it");
 		return false;
 	}
 	close(fd);
-	call->request.ipcFd = conn->fd;
-	call->request.keepConnection = conn->slow.records.is_kept;
+	cgi_move(call->cgi, conn->fd, conn->slow.records.is_kept);
 	call->is_odd = params == RECORDS_PARAMS_ODD;
 	return true;
 }
@@ -433,53 +404,6 @@ slow_read(struct conn *conn)
 
 /* ---- the ordinary way ---- */
 
-/* libfcgi leaves in it what lay on its stack. */
-static void
-clear_padding(unsigned char *record, ssize_t len)
-{
-	if (len < RECORDS_HEADER_BYTES)
-		return;
-	size_t content = (size_t)record[4] << 8 | record[5];
-	for (size_t i = RECORDS_HEADER_BYTES + content; i < (size_t)len; i++)
-		record[i] = 0;
-}
-
-/* libfcgi answers a management record (FCGI_GET_VALUES); it reads it from, and
- * writes to, a pair of sockets of ours, so that it need not wait. It takes one
- * without padding for cut, so that gets some, behind its len bytes. */
-static bool
-answer_management(struct conn *conn, unsigned char *record, size_t len)
-{
-	int pair[2];
-	unsigned char answer[128];
-	bool is_good = false;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-		return false;
-	if (record[6] == 0) {
-		record[6] = 1;
-		record[len++] = 0;
-	}
-	if (send(pair[0], record, len, MSG_NOSIGNAL) == (ssize_t)len &&
-	    shutdown(pair[0], SHUT_WR) == 0) {
-		struct front_call call = { .is_parsed = false };
-		/* it answers, finds no request behind, and closes its end */
-		if (parse_at(&call, pair[1])) {
-			FCGX_Free(&call.request, 1);
-		} else {
-			ssize_t n = recv(pair[0], answer, sizeof(answer),
-					 MSG_DONTWAIT);
-			clear_padding(answer, n);
-			is_good =
-				n > 0 && send(conn->fd, answer, (size_t)n,
-					      MSG_DONTWAIT | MSG_NOSIGNAL) == n;
-		}
-	} else {
-		close(pair[1]);
-	}
-	close(pair[0]);
-	return is_good;
-}
-
 /* True when the connection may be peeked at again. */
 static bool
 take_management(struct conn *conn, size_t n, size_t len)
@@ -491,7 +415,7 @@ take_management(struct conn *conn, size_t n, size_t len)
 		}
 		return false;
 	}
-	if (!answer_management(conn, conn->front->scratch, len)) {
+	if (!cgi_manage(conn->fd, conn->front->scratch, len)) {
 		conn_drop(conn, "a management record without answer");
 		return false;
 	}
@@ -626,6 +550,16 @@ part(struct conn *conn)
 	peek(conn); /* drops it, unless something came just before */
 }
 
+static void
+part_overdue(struct front *front, int64_t now_ms)
+{
+	list_each_safe(node, &front->lists[CONN_IDLE]) {
+		struct conn *conn = list_owner(node, struct conn, node);
+		if (conn->due_ms <= now_ms)
+			part(conn);
+	}
+}
+
 /* ---- deadlines ---- */
 
 static void
@@ -635,8 +569,6 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
 	int64_t now_ms = clock_mono_ms();
 	(void)fd;
 	(void)what;
-	/* Each list is in the order of its deadlines but for a few
-	 * milliseconds: what enters it has the same time left. */
 	list_each_safe(node, &front->lists[CONN_PARTIAL]) {
 		struct conn *conn = list_owner(node, struct conn, node);
 		if (conn->due_ms <= now_ms)
@@ -652,11 +584,8 @@ on_tick(evutil_socket_t fd, short what, void *ctx)
 		if (conn->due_ms <= now_ms)
 			conn_kill(conn);
 	}
-	list_each_safe(idle, &front->lists[CONN_IDLE]) {
-		struct conn *conn = list_owner(idle, struct conn, node);
-		if (front->is_stopping && conn->due_ms <= now_ms)
-			part(conn);
-	}
+	if (front->is_stopping)
+		part_overdue(front, now_ms);
 	if (!list_is_empty(&front->lists[CONN_PARTIAL]) ||
 	    !list_is_empty(&front->lists[CONN_SLOW]) ||
 	    !list_is_empty(&front->lists[CONN_LINGER]) || front->is_stopping)
@@ -675,6 +604,7 @@ on_accepted(void *ctx, int fd)
 	conn->fd = fd;
 	slow_request_init(&conn->slow);
 	buf_init(&conn->call.body, 0);
+	conn->call.cgi = cgi_new();
 	conn->event = event_new(front->base, fd, EDGE, on_readable, conn);
 	if (conn->event == NULL)
 		log_fatal(71, "no event for a connection: out of memory");
@@ -689,8 +619,7 @@ struct front *
 front_new(struct event_base *base, const struct front_settings *settings)
 {
 	struct front *front = xcalloc(1, sizeof(*front));
-	if (FCGX_Init() != 0)
-		log_fatal(71, "libfcgi does not start");
+	cgi_start();
 	front->base = base;
 	front->settings = *settings;
 	for (int i = 0; i < CONN_N_STATES; i++)
@@ -782,7 +711,7 @@ front_due_ms(const struct front *front)
 const char *const *
 front_env(const struct front_call *call)
 {
-	return (const char *const *)call->request.envp;
+	return cgi_env(call->cgi);
 }
 
 bool
@@ -812,13 +741,8 @@ front_answer(struct front_call *call, struct span bytes)
 	bool is_last = conn->front->is_stopping && is_whole;
 	if (is_last)
 		shutdown(conn->fd, SHUT_RD); /* before it may send the next */
-	FCGX_PutStr((const char *)bytes.ptr, (int)bytes.len, call->request.out);
-	if (!is_whole)
-		call->request.keepConnection = 1; /* ours to close */
-	call->request.detached = 1;
-	FCGX_Finish_r(&call->request);
-	call->is_parsed = false;
-	bool is_open = call->request.ipcFd >= 0;
+	/* one that is not whole is ours to close */
+	bool is_open = cgi_answer(call->cgi, bytes, !is_whole);
 	forget_request(conn);
 	if (!is_open) {
 		/* closed by libfcgi a moment ago; conn_kill takes the event

@@ -1,6 +1,5 @@
 /*
- * front: FastCGI connections on the loop, and libfcgi kept from waiting. The
- * only file on libfcgi.
+ * front: FastCGI connections on the loop.
  *
  * Each whole request is given to one handler as a call; the handler answers it
  * exactly once, at once or later. Whoever is slow - a peer that stops half-way,

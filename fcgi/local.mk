@@ -3,6 +3,7 @@
 noinst_LIBRARIES += libresponder.a
 libresponder_a_SOURCES = \
 	%D%/acceptor.c %D%/acceptor.h \
+	%D%/cgi.c %D%/cgi.h \
 	%D%/enqueuer.c %D%/enqueuer.h \
 	%D%/extract.c %D%/extract.h \
 	%D%/front.c %D%/front.h \

@@ -37,7 +37,7 @@ breaches()
 		home["event2/bufferevent"] = "src/redis/wire.c"
 		home["event2/dns.h"] = "src/redis/wire.c"
 		home["curl/"] = "src/http/http.c"
-		home["fcgi"] = "fcgi/front.c"
+		home["fcgi"] = "fcgi/cgi.c"
 		home["jq.h"] = home["jv.h"] = "worker/map_jq.c"
 
 		# the bare loop is free for those that have one
