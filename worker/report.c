@@ -54,7 +54,7 @@ report_print(const struct report_facts *facts, char *out, size_t out_len)
 	if (facts->is_stopping)
 		snprintf(work, sizeof(work), "stopping, %zu jobs under way",
 			 facts->n_active);
-	else if (facts->is_idle)
+	else if (facts->is_idle && facts->n_active == 0)
 		snprintf(work, sizeof(work),
 			 "no route is configured, no job is taken");
 	else

@@ -54,9 +54,14 @@ says_what_is(void **state)
 	assert_string_equal(print(), "12 active, 3401 done, 5 failed; Redis "
 				     "up; reload failed: /etc/x:3: no");
 	facts.reload_failed = "";
+	/* since a reload; those of before still run */
 	facts.is_idle = true;
+	assert_string_equal(print(),
+			    "12 active, 3401 done, 5 failed; Redis up");
+	facts.n_active = 0;
 	assert_string_equal(
 		print(), "no route is configured, no job is taken; Redis up");
+	facts.n_active = 12;
 	facts.is_idle = false;
 	facts.is_up = false;
 	facts.why_away = "Connection refused";
