@@ -7,8 +7,8 @@
  * is configured yet the answer is what to write first.
  */
 #include <errno.h>
-#include <grp.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,11 +144,12 @@ check_maps(const struct cmd_line *line, const struct conf *conf,
 
 /* Root can read everything; the programs run as a user of their own. */
 static void
-check_reader(const char *path, gid_t group, struct check *check)
+check_reader(const char *path, const struct passwd *user, struct check *check)
 {
 	struct stat st;
 	if (stat(path, &st) != 0 || (st.st_mode & S_IROTH) ||
-	    (st.st_gid == group && (st.st_mode & S_IRGRP)))
+	    (st.st_gid == user->pw_gid && (st.st_mode & S_IRGRP)) ||
+	    (st.st_uid == user->pw_uid && (st.st_mode & S_IRUSR)))
 		return;
 	char *text = xasprintf("%s: the programs, which run as hooksync, "
 			       "cannot read it: chmod 644 %s",
@@ -160,19 +161,19 @@ check_reader(const char *path, gid_t group, struct check *check)
 static void
 check_readers(const struct conf *conf, struct check *check)
 {
-	const struct group *group = getgrnam("hooksync");
+	const struct passwd *user = getpwnam("hooksync");
 	char **names = NULL;
-	if (geteuid() != 0 || !group ||
+	if (geteuid() != 0 || !user ||
 	    strncmp(conf->path, SYSCONFDIR "/", strlen(SYSCONFDIR "/")) != 0)
 		return;
 	char *folder = file_folder(conf->path);
 	char *more = xasprintf("%s/conf.d", folder);
-	check_reader(conf->path, group->gr_gid, check);
+	check_reader(conf->path, user, check);
 	if (file_names(more, ".conf", &names) != HS_OK)
 		names = NULL;
 	for (size_t i = 0; names && names[i]; i++) {
 		char *path = xasprintf("%s/%s", more, names[i]);
-		check_reader(path, group->gr_gid, check);
+		check_reader(path, user, check);
 		free(path);
 	}
 	for (size_t i = 0; conf->routes[i]; i++) {
@@ -181,7 +182,7 @@ check_readers(const struct conf *conf, struct check *check)
 			continue;
 		char *path = file[0] == '/' ? xstrdup(file)
 					    : xasprintf("%s/%s", folder, file);
-		check_reader(path, group->gr_gid, check);
+		check_reader(path, user, check);
 		free(path);
 	}
 	file_names_free(names);
