@@ -471,6 +471,10 @@ send_to(struct sending *sending, const struct cmd_line *line,
 		ctl_complain("was hooksync-fcgi restarted, or reloaded, after "
 			     "the endpoint was configured? systemctl reload "
 			     "hooksync-fcgi");
+	else if (response.status == 401 && response.request_id)
+		ctl_complain("has the secret changed since hooksync-fcgi "
+			     "started? systemctl restart hooksync-fcgi; its "
+			     "log says what is wrong");
 	else if (!is_taken && !response.request_id)
 		explain_web_server(response.status, sending->endpoint->path);
 	code = is_taken ? CTL_OK : CTL_NO_MATCH;

@@ -336,6 +336,7 @@ printf 'whsec_%s' "$(printf 'another secret of 32 bytes ......' | openssl base64
 	>"$stage/secrets/crm-webhook"
 is 'another secret' "$(send identity "$stage/body.json")" 1
 says '401 in '
+moans 'has the secret changed since hooksync-fcgi started'
 echo "$webhook_secret" >"$stage/secrets/crm-webhook"
 head -c 1100000 /dev/zero | tr '\0' ' ' >"$stage/body.json"
 is 'too big a body' "$(send identity "$stage/body.json")" 1
