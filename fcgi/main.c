@@ -51,6 +51,7 @@ struct responder {
 	struct event_base *base;
 	const struct arguments *arguments;
 	struct conf *conf;
+	struct conf *boot; /* as conf was at the start */
 	struct listener listener;
 	struct enqueuer *enqueuer;
 	struct intake *intake;
@@ -388,7 +389,7 @@ on_reload(evutil_socket_t fd, short what, void *ctx)
 		return;
 	notify_reloading();
 	buf_reset(&responder->reload_error);
-	if (reload_conf(&source, responder->conf, responder->started_at_ms,
+	if (reload_conf(&source, responder->boot, responder->started_at_ms,
 			&fresh, &responder->reload_error) == HS_OK)
 		take_over(responder, fresh);
 	else
@@ -484,6 +485,7 @@ fini(struct responder *responder)
 	pulse_free(responder->pulse);
 	buf_fini(&responder->reload_error);
 	conf_unref(responder->conf);
+	conf_unref(responder->boot);
 }
 
 int
@@ -498,6 +500,7 @@ main(int argc, char **argv)
 	responder.started_at_ms = clock_wall_ms();
 	buf_init(&responder.reload_error, WHY_BYTES);
 	responder.conf = load_conf(&arguments);
+	responder.boot = conf_ref(responder.conf);
 	size_t max_connections = raise_limits();
 	open_listener(&responder, arguments.listen);
 	signal(SIGPIPE, SIG_IGN);

@@ -44,18 +44,20 @@ on_stale_secret(void *ctx, const struct secret *secret, const char *path)
 }
 
 enum hs_err
-reload_conf(const struct conf_source *source, const struct conf *running,
+reload_conf(const struct conf_source *source, const struct conf *boot,
 	    int64_t started_at_ms, struct conf **fresh, struct buf *why)
 {
 	struct judgement judgement = { why };
 	enum hs_err err = conf_load(source, on_finding, &judgement, fresh);
 	if (err != HS_OK) {
+		if (why->len == 0)
+			buf_notef(why, "%s", hs_err_text(err));
 		log_event(LOG_LEVEL_ERROR, MESSAGE_RELOAD_FAILED,
 			  "reload failed, the old settings stay reason=\"%s\"",
 			  buf_text(why));
 		return err;
 	}
-	conf_each_fixed_change(running, *fresh, on_fixed, NULL);
+	conf_each_fixed_change(boot, *fresh, on_fixed, NULL);
 	conf_each_stale_secret(*fresh, started_at_ms, on_stale_secret, NULL);
 	return HS_OK;
 }

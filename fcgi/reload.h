@@ -1,6 +1,6 @@
 /*
  * reload: a new configuration for a responder that runs: read whole, judged as
- * at the start, and compared with the one in force.
+ * at the start, and compared with the one of the start and the one in force.
  *
  * What comes of it is logged here; to put it in force is the caller's part.
  * Thread: the loop's.
@@ -11,10 +11,11 @@
 #include "conf/conf.h"
 
 /* HS_OK: *fresh has one reference. Else the settings are not usable; all that
- * is wrong is logged, and *why (bounded) has the first of it. started_at_ms:
- * wall time of the process's start. */
+ * is wrong is logged, and *why (bounded, never empty) has the first of it.
+ * boot: the settings of the process's start, which are in force where only a
+ * restart changes them; started_at_ms: its wall time. */
 enum hs_err reload_conf(const struct conf_source *source,
-			const struct conf *running, int64_t started_at_ms,
+			const struct conf *boot, int64_t started_at_ms,
 			struct conf **fresh, struct buf *why) HS_MUST_CHECK;
 
 /* Logs the endpoints of fresh that running (NULL: nothing ran) has not got or

@@ -1674,7 +1674,13 @@ test_reload_bad(void **state)
 	flush();
 	assert_int_equal(ask(&plain), 200);
 	assert_int_equal(redis_number("LLEN bull:sync:wait"), 1);
+	/* each time while it is so, for it is the start's that is in force */
+	static const char prefix[] = "needs a restart option=queue.prefix";
+	size_t n_said = n_in_log(prefix);
+	reload_with("queue = { prefix = \"other\"; };\n", GOOD);
+	assert_int_equal(n_in_log(prefix), n_said + 1);
 	reload_with("", GOOD);
+	assert_int_equal(n_in_log(prefix), n_said + 1);
 }
 
 /* Parked for an endpoint that is gone when Redis answers. */
