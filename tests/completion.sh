@@ -119,6 +119,12 @@ else
 	is 'bash: a level' "$(tab hooksync-fcgi --log-level no)" notice
 	is 'bash: a broken configuration is silent' \
 		"$(tab hooksync -c /nonexistent send '')" ''
+	# whose file it ever is
+	sed "s|\"all\"|\"all\$(touch\${IFS}$folder/was_run)\"|" "$conf" \
+		>"$folder/evil.conf"
+	is 'bash: a name is no command' \
+		"$(tab hooksync -c "$folder/evil.conf" stats --queue '')" slow
+	is 'bash: and is not run' "$(ls "$folder/was_run" 2>/dev/null)" ''
 	is "bash: routes for the worker's --try" \
 		"$(tab hooksync-worker -c "$conf" --try '')" 'bills contact'
 fi

@@ -52,7 +52,8 @@ _hooksync_takes() # OPTION
 	return 1
 }
 
-# Members of a group of the configuration in force, or all queues.
+# Members of a group of the configuration in force, or all queues. Plain names
+# only: compgen would run what stands in $(...).
 _hooksync_names() # endpoints|routes|queues
 {
 	local config=() i
@@ -67,9 +68,9 @@ _hooksync_names() # endpoints|routes|queues
 	done
 	"${COMP_WORDS[0]/#\~/$HOME}" "${config[@]}" config --json 2>/dev/null |
 		if [[ $1 == queues ]]; then
-			sed -n 's/.*"name":"\(queue\.name\|endpoints\.[^"]*\.queue\)","value":"\([^"\\]*\)".*/\2/p'
+			sed -n 's/.*"name":"\(queue\.name\|endpoints\.[^"]*\.queue\)","value":"\([A-Za-z0-9._-]*\)".*/\2/p'
 		else
-			sed -n "s/.*\"name\":\"$1\.\([^\".]*\)\..*/\1/p"
+			sed -n "s/.*\"name\":\"$1\.\([A-Za-z0-9_-]*\)\..*/\1/p"
 		fi | sort -u
 }
 
