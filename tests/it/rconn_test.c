@@ -650,11 +650,11 @@ keeps_deadlines_apart(void **state)
 	start_plain();
 	/* answered in time: its deadline must not fire later */
 	assert_int_equal(
-		rconn_send_texts(conn, 100, on_reply, &seen, "PING", NULL),
+		rconn_send_texts(conn, 1500, on_reply, &seen, "PING", NULL),
 		HS_OK);
 	WAIT_FOR(base, seen.n == 1);
 	assert_int_equal(rconn_send_texts(conn, 10000, on_reply, &blocking,
-					  "BLPOP", "nothing", "0.4", NULL),
+					  "BLPOP", "nothing", "1.6", NULL),
 			 HS_OK);
 	WAIT_FOR(base, blocking.n == 1);
 	assert_int_equal(blocking.err, HS_OK);
