@@ -167,7 +167,11 @@ is 'by the first who had it' "$(job_field long ats)" 1
 rm "$stage/conf.d/lock.conf"
 check 'locks as before' reload ': reloaded '
 
-# More at once, and fewer, with jobs under way.
+# More at once, and fewer, with jobs under way: forty of them for so long that a
+# busy host, too, reloads meanwhile.
+for i in 0 1 2 3; do
+	mock_script "{\"path\":\"/erp/invoices/30$i*\",\"answers\":[{\"delay_ms\":3000,\"apply\":true,\"times\":0}]}"
+done
 mock_script '{"path":"/erp/*","answers":[{"delay_ms":400,"apply":true,"times":0}]}'
 crowd() # FROM TO
 {
@@ -189,7 +193,7 @@ crowd 2001 2060
 check 'forty at once' reload ': reloaded concurrency=40 '
 becomes 'all are done' 15 60 eval 'n_with completed "n20.."'
 check 'many at a time' test "$(max_overlap /erp/invoices/)" -gt 20
-crowd 3001 3044
+crowd 3000 3043
 becomes 'forty are under way' 5 40 n_jobs active
 conf_d width <<-'END'
 	worker = { concurrency = 1; };
