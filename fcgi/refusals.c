@@ -112,8 +112,12 @@ find(struct refusals *refusals, const char *endpoint, int status,
 			return window;
 		}
 	}
-	if (unused == NULL && others->due_ms != 0)
+	if (unused == NULL && others->due_ms != 0) {
+		/* its count is as loud as the worst of it */
+		if (level_of(status) > level_of(others->status))
+			others->status = status;
 		return others;
+	}
 	struct window *window = unused != NULL ? unused : others;
 	*window = (struct window){ .status = status };
 	(void)snprintf(window->endpoint, sizeof(window->endpoint), "%s",

@@ -142,6 +142,25 @@ many_reasons_are_bounded(void **state)
 	assert_non_null(strstr(last_line, "several reasons"));
 }
 
+/* A crowd of the sender's own faults does not whisper of a delivery that was
+ * not stored. */
+static void
+many_reasons_hide_no_warning(void **state)
+{
+	char why[64];
+
+	for (unsigned i = 0; i < 1000; i++) {
+		(void)snprintf(why, sizeof(why), "member %u is missing", i);
+		refusals_log(*state, "crm", 400, "r", why);
+	}
+	refusals_log(*state, "crm", 503, "r", "Redis is away");
+	refusals_log(*state, "crm", 400, "r", "one more");
+	refusals_free(*state);
+	*state = NULL;
+	assert_int_equal(last_level, LOG_LEVEL_WARN);
+	assert_non_null(strstr(last_line, "status=503 "));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -153,6 +172,7 @@ main(void)
 		CASE(others_are_heard_meanwhile),
 		CASE(the_rest_is_told_at_the_end),
 		CASE(many_reasons_are_bounded),
+		CASE(many_reasons_hide_no_warning),
 	};
 	return cmocka_run_group_tests_name("refusals", tests, NULL, NULL);
 }
