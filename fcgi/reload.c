@@ -7,18 +7,14 @@
 
 #include "base/log.h"
 
-struct judgement {
-	struct buf *why;
-};
-
 static void
 on_finding(void *ctx, enum conf_severity severity, const char *text)
 {
-	struct judgement *judgement = ctx;
+	struct buf *why = ctx;
 	log_at(severity == CONF_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "%s",
 	       text);
-	if (severity == CONF_ERROR && judgement->why->len == 0)
-		buf_notef(judgement->why, "%s", text);
+	if (severity == CONF_ERROR && why->len == 0)
+		buf_notef(why, "%s", text);
 }
 
 static void
@@ -47,8 +43,7 @@ enum hs_err
 reload_conf(const struct conf_source *source, const struct conf *boot,
 	    int64_t started_at_ms, struct conf **fresh, struct buf *why)
 {
-	struct judgement judgement = { why };
-	enum hs_err err = conf_load(source, on_finding, &judgement, fresh);
+	enum hs_err err = conf_load(source, on_finding, why, fresh);
 	if (err != HS_OK) {
 		if (why->len == 0)
 			buf_notef(why, "%s", hs_err_text(err));
