@@ -171,6 +171,7 @@ map_new(struct event_base *base, int64_t limit_ms)
 	pthread_mutex_init(&map->lists_mutex, NULL);
 	pthread_cond_init(&map->todo_cond, NULL);
 
+	map_jq_prepare();
 	/* the process's signals are the loop's; only the halt is this one's */
 	sigfillset(&all);
 	sigdelset(&all, map_jq_halt_signal());

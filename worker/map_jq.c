@@ -97,8 +97,15 @@ catch_halt_signal(void)
 int
 map_jq_halt_signal(void)
 {
-	catch_halt_signal(); /* its default would end the process */
 	return HALT_SIGNAL;
+}
+
+void
+map_jq_prepare(void)
+{
+	catch_halt_signal(); /* its default would end the process */
+	if (getenv("HOME") && unsetenv("HOME"))
+		log_bug("unsetenv: %s", strerror(errno));
 }
 
 /* ---- compiling ---- */
@@ -177,15 +184,6 @@ on_input(jq_state *jq, void *ctx)
 	return jv_invalid(); /* "no more inputs" */
 }
 
-static int
-compile_alone(jq_state *jq, const char *text)
-{
-	if (getenv("HOME") && unsetenv("HOME"))
-		return 0;
-	jq_set_attr(jq, jv_string("JQ_LIBRARY_PATH"), jv_array());
-	return jq_compile(jq, text);
-}
-
 enum hs_err
 map_jq_new(const char *program, struct map_jq **out, struct buf *why)
 {
@@ -206,7 +204,7 @@ map_jq_new(const char *program, struct map_jq **out, struct buf *why)
 			       "module are not available");
 		return HS_INVALID;
 	}
-	catch_halt_signal();
+	map_jq_prepare();
 	jq = jq_init();
 	if (!jq)
 		return HS_NO_MEMORY;
@@ -214,7 +212,8 @@ map_jq_new(const char *program, struct map_jq **out, struct buf *why)
 	jq_set_error_cb(jq, on_compile_message, why);
 	jq_set_input_cb(jq, on_input, NULL);
 	jq_set_debug_cb(jq, NULL, NULL);
-	if (!compile_alone(jq, text)) {
+	jq_set_attr(jq, jv_string("JQ_LIBRARY_PATH"), jv_array());
+	if (!jq_compile(jq, text)) {
 		if (why->len == 0)
 			buf_notef(why, "jq cannot compile it");
 		goto out;

@@ -12,8 +12,7 @@
  * file is read. A run that lasts too long is halted.
  *
  * Thread: a program is compiled, counted and freed by the loop's thread and runs
- * on one at a time. The first map_jq_new() takes HOME out of the process's
- * environment: before other threads start.
+ * on one at a time.
  */
 #ifndef WORKER_MAP_JQ_H
 #define WORKER_MAP_JQ_H
@@ -29,6 +28,11 @@ enum map_result {
 	MAP_EMPTY,  /* none: done without a push */
 	MAP_FAILED, /* *why says how; it may quote data: not for logs */
 };
+
+/* Takes HOME out of the process's environment and makes the halting signal
+ * harmless. Before other threads start; map_jq_new() does it where that was
+ * not done, in a program without threads. */
+void map_jq_prepare(void);
 
 /* HS_INVALID: *why has jq's message with the program's own line numbers. */
 enum hs_err map_jq_new(const char *program, struct map_jq **out,

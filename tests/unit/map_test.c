@@ -419,7 +419,9 @@ leaving_halts_what_runs(void **state)
 	(void)state;
 	buf_init(&why, 100);
 	assert_int_equal(map_jq_new(ENDLESS, &endless, &why), HS_OK);
+	assert_int_equal(setenv("HOME", "/nowhere", 1), 0);
 	map = map_new(base, 2000);
+	assert_null(getenv("HOME")); /* now or never: there is a thread */
 	start(map, endless, "{}", never, NULL);
 	start(map, endless, "{}", never, NULL);
 	map_free(map);
