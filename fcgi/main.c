@@ -20,6 +20,7 @@
 #include <event2/event.h>
 
 #include "base/clock.h"
+#include "base/hangup.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/pulse.h"
@@ -495,6 +496,7 @@ main(int argc, char **argv)
 	struct responder responder = { .arguments = &arguments,
 				       .listener = { .fd = -1 } };
 
+	hangup_hold();
 	log_open("hooksync-fcgi", LOG_LEVEL_INFO);
 	parse_arguments(argc, argv, &arguments);
 	responder.started_at_ms = clock_wall_ms();
@@ -522,6 +524,7 @@ main(int argc, char **argv)
 	responder.front = front_new(responder.base, &settings);
 	start_pulse(&responder);
 	add_events(&responder); /* after libfcgi, which sets handlers, too */
+	hangup_let_in();
 	enqueuer_start(responder.enqueuer);
 
 	log_event(LOG_LEVEL_NOTICE, MESSAGE_STARTED, "started, listening on %s",

@@ -17,6 +17,7 @@
 
 #include "base/bounds.h"
 #include "base/err.h"
+#include "base/hangup.h"
 #include "base/log.h"
 #include "conf/conf.h"
 #include "worker/load.h"
@@ -162,19 +163,6 @@ on_bad_map(void *ctx, const struct route *route, const char *text)
 	buf_fini(&line);
 }
 
-/* Who asks for a reload while we start gets one, instead of our end: shift.c
- * lets the signal in. */
-static void
-hold_hangup(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
-	if (sigprocmask(SIG_BLOCK, &set, NULL))
-		log_fatal(EX_OSERR, "cannot hold SIGHUP");
-}
-
 int
 main(int argc, char **argv)
 {
@@ -197,7 +185,7 @@ main(int argc, char **argv)
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		log_fatal(EX_OSERR, "cannot ignore SIGPIPE");
 	if (options.mode == MODE_WORK)
-		hold_hangup();
+		hangup_hold();
 	conf = read_conf(&options, &load);
 	switch (options.mode) {
 	case MODE_CHECK:

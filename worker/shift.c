@@ -28,6 +28,7 @@
 #include "base/bounds.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/hangup.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "worker/announce.h"
@@ -151,18 +152,6 @@ watch_signal(struct shift *shift, int number, event_callback_fn fn)
 	if (!event || event_add(event, NULL))
 		log_fatal(71, "cannot watch signals"); /* EX_OSERR */
 	return event;
-}
-
-/* A SIGHUP that came before there was a loop to hear it comes now. */
-static void
-let_hangup_in(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
-	if (sigprocmask(SIG_UNBLOCK, &set, NULL))
-		log_fatal(71, "cannot let SIGHUP in"); /* EX_OSERR */
 }
 
 /* ---- the turn ---- */
@@ -461,7 +450,7 @@ begin(struct shift *shift)
 	shift->on_term = watch_signal(shift, SIGTERM, on_stop_signal);
 	shift->on_int = watch_signal(shift, SIGINT, on_stop_signal);
 	shift->on_hup = watch_signal(shift, SIGHUP, on_reload_signal);
-	let_hangup_in();
+	hangup_let_in();
 	shift->nudge = bell_new(shift->base, on_nudge, NULL);
 	shift->reload = reload_new(shift->base, shift->load, shift->boot,
 				   on_reloaded, shift);

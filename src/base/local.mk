@@ -18,6 +18,7 @@ libhooksync_a_SOURCES += \
 	%D%/doc_find.c \
 	%D%/doc_scan.c %D%/doc_scan.h \
 	%D%/file.c %D%/file.h \
+	%D%/hangup.c %D%/hangup.h \
 	%D%/notify.c %D%/notify.h \
 	%D%/pulse.c %D%/pulse.h \
 	%D%/cron.c %D%/cron.h \
