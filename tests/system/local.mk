@@ -56,7 +56,8 @@ check-compose:
 
 # the bed itself: bad stories must fail
 check-system-bed:
-	@$(SHELL) '$(srcdir)/tests/system/bed_test.sh' $(firstword $(SUITES))
+	@set -- $(SUITES) && \
+		$(SHELL) '$(srcdir)/tests/system/bed_test.sh' "$$1"
 
 .PHONY: check-compose check-package check-system-bed check-system \
 	check-system-short check-system-vm
