@@ -9,6 +9,7 @@
  */
 #include "fcgi/intake.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/bounds.h"
@@ -25,6 +26,9 @@
 
 /* The field names and quotes around the body of a job's data. */
 #define DATA_EXTRA_BYTES (64 * 1024)
+
+/* Of a path that no endpoint has, in the log. */
+#define SHOWN_PATH_BYTES 200
 
 struct intake {
 	struct conf *conf;
@@ -67,9 +71,24 @@ endpoint_name(const struct delivery *delivery)
 	return delivery->endpoint != NULL ? delivery->endpoint->name : "none";
 }
 
+/* Who looks for a webhook that is answered 404 wants to know where it went. */
+static const char *
+lost_path(const struct delivery *delivery, int status, char *out, size_t size)
+{
+	const struct request *request = &delivery->request;
+	if (status != 404)
+		return NULL;
+	const struct span rest = request->path_rest;
+	(void)snprintf(out, size, "%.*s%.*s", (int)request->path.len,
+		       (const char *)request->path.ptr, (int)rest.len,
+		       rest.len > 0 ? (const char *)rest.ptr : "");
+	return out;
+}
+
 static void
 refuse(struct delivery *delivery, const struct refusal *refusal)
 {
+	char path[SHOWN_PATH_BYTES + 1];
 	struct buf out;
 	const char *allow = NULL;
 	int64_t retry_after_s = 0;
@@ -79,7 +98,9 @@ refuse(struct delivery *delivery, const struct refusal *refusal)
 		retry_after_s = delivery->conf->responder.retry_after_s;
 	delivery->intake->counts.n_refused++;
 	refusals_log(delivery->intake->refusals, endpoint_name(delivery),
-		     refusal->status, delivery->id, refusal->why);
+		     refusal->status, delivery->id,
+		     lost_path(delivery, refusal->status, path, sizeof(path)),
+		     refusal->why);
 	buf_init(&out, REPLY_BYTES);
 	reply_problem(&out, refusal->status, refusal->detail, allow,
 		      retry_after_s, span_is(delivery->request.method, "HEAD"),

@@ -132,7 +132,7 @@ find(struct refusals *refusals, const char *endpoint, int status,
 
 void
 refusals_log(struct refusals *refusals, const char *endpoint, int status,
-	     const char *request_id, const char *why)
+	     const char *request_id, const char *path, const char *why)
 {
 	refusals_tick(refusals);
 	struct window *window = find(refusals, endpoint, status, why);
@@ -142,7 +142,7 @@ refusals_log(struct refusals *refusals, const char *endpoint, int status,
 	}
 	window->n_lines++;
 	log_event(level_of(status), message_of(status),
-		  "delivery refused endpoint=%s status=%d request=%s "
+		  "delivery refused endpoint=%s status=%d request=%s path=%s "
 		  "reason=\"%s\"",
-		  endpoint, status, request_id, why);
+		  endpoint, status, request_id, path, why);
 }

@@ -21,9 +21,10 @@ struct refusals *refusals_new(void);
 /* Tells the counts that are not told yet. */
 void refusals_free(struct refusals *refusals);
 
-/* One more. All borrowed; why is for the log. */
+/* One more. All borrowed; why is for the log, and so is path: the one that no
+ * endpoint has, else NULL. */
 void refusals_log(struct refusals *refusals, const char *endpoint, int status,
-		  const char *request_id, const char *why);
+		  const char *request_id, const char *path, const char *why);
 /* Tells the counts of windows that are over; cheap when there is none. From a
  * timer. */
 void refusals_tick(struct refusals *refusals);

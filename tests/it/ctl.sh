@@ -332,6 +332,8 @@ is 'an endpoint that the responder has not read yet' \
 		-o endpoints.identity.path=/webhooks/new)" 1
 says '404 in '
 moans 'was hooksync-fcgi restarted'
+check 'its log has the path' \
+	grep -q 'status=404 .* path=/webhooks/new reason=' "$stage/responder.log"
 printf 'whsec_%s' "$(printf 'another secret of 32 bytes ......' | openssl base64 -A)" \
 	>"$stage/secrets/crm-webhook"
 is 'another secret' "$(send identity "$stage/body.json")" 1

@@ -65,7 +65,7 @@ static void
 a_few_have_a_line_each(void **state)
 {
 	for (int i = 0; i < REFUSALS_LINES; i++)
-		refusals_log(*state, "crm", 401, "r-1", "no signature");
+		refusals_log(*state, "crm", 401, "r-1", NULL, "no signature");
 	assert_int_equal(n_lines, REFUSALS_LINES);
 	assert_string_equal(last_line,
 			    "delivery refused endpoint=crm status=401 "
@@ -80,7 +80,7 @@ static void
 a_storm_is_counted(void **state)
 {
 	for (int i = 0; i < REFUSALS_LINES + 412; i++)
-		refusals_log(*state, "crm", 401, "r-1", "no signature");
+		refusals_log(*state, "crm", 401, "r-1", NULL, "no signature");
 	assert_int_equal(n_lines, REFUSALS_LINES);
 	assert_int_equal(n_counted, 0);
 	now_us += REFUSALS_WINDOW_MS * 1000 - 1000;
@@ -97,19 +97,33 @@ a_storm_is_counted(void **state)
 	refusals_tick(*state);
 	assert_int_equal(n_counted, 412);
 	/* and the next is heard again */
-	refusals_log(*state, "crm", 401, "r-2", "no signature");
+	refusals_log(*state, "crm", 401, "r-2", NULL, "no signature");
 	assert_int_equal(n_lines, REFUSALS_LINES + 1);
+}
+
+static void
+a_path_cannot_forge_a_line(void **state)
+{
+	refusals_log(*state, "none", 404, "r-1", "/webhooks/kontakt", "none");
+	assert_string_equal(last_line,
+			    "delivery refused endpoint=none status=404 "
+			    "request=r-1 path=/webhooks/kontakt "
+			    "reason=\"none\"");
+	refusals_log(*state, "none", 404, "r-2", "/a\" job=x\n\033[2J", "none");
+	assert_null(strstr(last_line, "path=/a"));
+	assert_null(strchr(last_line, '\n'));
+	assert_null(strchr(last_line, '\033'));
 }
 
 static void
 others_are_heard_meanwhile(void **state)
 {
 	for (int i = 0; i < 1000; i++)
-		refusals_log(*state, "crm", 401, "r-1", "no signature");
+		refusals_log(*state, "crm", 401, "r-1", NULL, "no signature");
 	n_lines = 0;
-	refusals_log(*state, "erp", 401, "r-2", "no signature");
-	refusals_log(*state, "crm", 503, "r-3", "no signature");
-	refusals_log(*state, "crm", 401, "r-4", "timestamp too old");
+	refusals_log(*state, "erp", 401, "r-2", NULL, "no signature");
+	refusals_log(*state, "crm", 503, "r-3", NULL, "no signature");
+	refusals_log(*state, "crm", 401, "r-4", NULL, "timestamp too old");
 	assert_int_equal(n_lines, 3);
 }
 
@@ -117,7 +131,7 @@ static void
 the_rest_is_told_at_the_end(void **state)
 {
 	for (int i = 0; i < REFUSALS_LINES + 3; i++)
-		refusals_log(*state, "crm", 404, "r", "no such path");
+		refusals_log(*state, "crm", 404, "r", NULL, "no such path");
 	refusals_free(*state);
 	*state = NULL;
 	assert_int_equal(n_counted, 3);
@@ -133,7 +147,7 @@ many_reasons_are_bounded(void **state)
 
 	for (unsigned i = 0; i < n; i++) {
 		(void)snprintf(why, sizeof(why), "member %u is missing", i);
-		refusals_log(*state, "crm", 400, "r", why);
+		refusals_log(*state, "crm", 400, "r", NULL, why);
 	}
 	assert_true(n_lines < 100);
 	refusals_free(*state);
@@ -169,6 +183,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_few_have_a_line_each),
 		CASE(a_storm_is_counted),
+		CASE(a_path_cannot_forge_a_line),
 		CASE(others_are_heard_meanwhile),
 		CASE(the_rest_is_told_at_the_end),
 		CASE(many_reasons_are_bounded),
