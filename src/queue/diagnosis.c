@@ -145,8 +145,8 @@ say_memory(const struct speaker *speaker, const struct server *server)
 	if (server->policy[0] && strcmp(server->policy, "noeviction") != 0)
 		say(speaker,
 		    error("eviction",
-			  "redis-cli config set maxmemory-policy noeviction, "
-			  "and the same in redis.conf"),
+			  "redis-cli config set maxmemory-policy noeviction && "
+			  "redis-cli config rewrite"),
 		    "maxmemory-policy is %s: when memory is short Redis "
 		    "throws jobs away%s",
 		    server->policy,
@@ -182,15 +182,15 @@ say_persistence(const struct speaker *speaker, const struct server *server)
 	if (server->is_rdb_known && !server->has_rdb)
 		say(speaker,
 		    warning("persistence",
-			    "redis-cli config set appendonly yes, and the same "
-			    "in redis.conf"),
+			    "redis-cli config set appendonly yes && redis-cli "
+			    "config rewrite"),
 		    "nothing is written to disk: a restart of Redis loses all "
 		    "jobs");
 	else
 		say(speaker,
 		    warning("persistence",
-			    "redis-cli config set appendonly yes, and the same "
-			    "in redis.conf"),
+			    "redis-cli config set appendonly yes && redis-cli "
+			    "config rewrite"),
 		    "no append-only file: a crash of Redis loses the jobs "
 		    "since its last save");
 }
