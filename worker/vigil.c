@@ -38,7 +38,7 @@ of_pumps(const struct vigil_wards *wards,
 }
 
 static int64_t
-redis_due_ms(void *ctx)
+redis_due(void *ctx)
 {
 	const struct vigil_wards *wards = ctx;
 
@@ -47,7 +47,7 @@ redis_due_ms(void *ctx)
 }
 
 static int64_t
-take_due_ms(void *ctx)
+take_due(void *ctx)
 {
 	const struct vigil_wards *wards = ctx;
 	size_t n = 0;
@@ -164,8 +164,8 @@ vigil_new(struct event_base *base, const struct vigil_wards *wards)
 		const char *name;
 		pulse_due_fn fn;
 	} debts[] = {
-		{ "a Redis command or connection", redis_due_ms },
-		{ "a take", take_due_ms },
+		{ "a Redis command or connection", redis_due },
+		{ "a take", take_due },
 		{ "an attempt's end", attempt_due },
 		{ "telling Redis of ended jobs", settle_due },
 		{ "the renewal of locks", lease_due },
