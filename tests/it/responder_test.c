@@ -140,6 +140,12 @@ start_responder(void)
 	assert_true(responder >= 0);
 	if (responder == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* as if it came while the program starts */
+		sigset_t set;
+		sigemptyset(&set);
+		sigaddset(&set, SIGHUP);
+		sigprocmask(SIG_BLOCK, &set, NULL);
+		raise(SIGHUP);
 		int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
 		int null = open("/dev/null", O_RDONLY);
 		dup2(null, 0);
@@ -1618,6 +1624,14 @@ reload_with(const char *settings, const char *end)
 #define BAD "reload failed, the old settings stay"
 
 static void
+test_reload_at_the_start(void **state)
+{
+	(void)state;
+	wait_log(GOOD, 0);
+	assert_int_equal(ask(&plain), 200);
+}
+
+static void
 test_reload(void **state)
 {
 	(void)state;
@@ -1865,6 +1879,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_reload_at_the_start),
 		cmocka_unit_test(test_open),
 		cmocka_unit_test(test_schemes),
 		cmocka_unit_test(test_odd_delivery_ids),
