@@ -165,10 +165,10 @@ many_reasons_hide_no_warning(void **state)
 
 	for (unsigned i = 0; i < 1000; i++) {
 		(void)snprintf(why, sizeof(why), "member %u is missing", i);
-		refusals_log(*state, "crm", 400, "r", why);
+		refusals_log(*state, "crm", 400, "r", NULL, why);
 	}
-	refusals_log(*state, "crm", 503, "r", "Redis is away");
-	refusals_log(*state, "crm", 400, "r", "one more");
+	refusals_log(*state, "crm", 503, "r", NULL, "Redis is away");
+	refusals_log(*state, "crm", 400, "r", NULL, "one more");
 	refusals_free(*state);
 	*state = NULL;
 	assert_int_equal(last_level, LOG_LEVEL_WARN);
