@@ -44,11 +44,25 @@ print_time(int64_t at_ms, char *out, size_t out_len)
 		       &tm);
 }
 
+static void
+print_shut(const struct report_facts *facts, char *out, size_t out_len)
+{
+	out[0] = '\0';
+	if (facts->n_shut == 1)
+		snprintf(out, out_len, "; service %s is shut: %s",
+			 facts->shut_service, facts->why_shut);
+	else if (facts->n_shut > 1)
+		snprintf(out, out_len,
+			 "; %zu services are shut, among them %s: %s",
+			 facts->n_shut, facts->shut_service, facts->why_shut);
+}
+
 void
 report_print(const struct report_facts *facts, char *out, size_t out_len)
 {
 	char work[128];
 	char redis[256];
+	char shut[256];
 	char when[32];
 
 	if (facts->is_stopping)
@@ -68,9 +82,10 @@ report_print(const struct report_facts *facts, char *out, size_t out_len)
 		snprintf(redis, sizeof(redis), "away since %s: %s", when,
 			 facts->why_away);
 	}
-	snprintf(out, out_len, "%s; Redis %s%s%s", work, redis,
+	print_shut(facts, shut, sizeof(shut));
+	snprintf(out, out_len, "%s; Redis %s%s%s%s", work, redis,
 		 facts->reload_failed[0] ? "; reload failed: " : "",
-		 facts->reload_failed);
+		 facts->reload_failed, shut);
 }
 
 static void

@@ -6,6 +6,7 @@
  *	0 active, 3401 done, 5 failed; Redis away since 12:03:07: Connection refused
  *	stopping, 12 jobs under way; Redis up
  *	0 active, 0 done, 0 failed; Redis up; reload failed: FILE:LINE: ...
+ *	0 active, 3401 done, 5 failed; Redis up; service erp is shut: it refuses ...
  */
 #ifndef WORKER_REPORT_H
 #define WORKER_REPORT_H
@@ -27,6 +28,9 @@ struct report_facts {
 	const char *why_away;      /* borrowed for the call */
 	int64_t away_at_ms;        /* wall time: since when */
 	const char *reload_failed; /* borrowed for the call; "": it did not */
+	size_t n_shut;             /* services whose gate a probe must open */
+	const char *shut_service; /* the first of them; borrowed for the call */
+	const char *why_shut;     /* static */
 };
 
 /* fn will be asked for the facts, also from the loop. */

@@ -403,6 +403,22 @@ on_reloaded(void *ctx, struct plan *fresh)
 	bell_set(shift->nudge, 0);
 }
 
+/* A pause that a service asked for is over by itself, and not told. */
+static void
+gather_shut(const struct plan *plan, struct report_facts *out)
+{
+	for (size_t i = 0; i < plan->n_gates; i++) {
+		const enum gate_cause cause = gate_cause(plan->gates[i]);
+
+		if (cause == GATE_OPEN || cause == GATE_RETRY_AFTER)
+			continue;
+		if (out->n_shut++ > 0)
+			continue;
+		out->shut_service = gate_name(plan->gates[i]);
+		out->why_shut = gate_cause_text(cause);
+	}
+}
+
 /* For the status line. */
 static void
 gather_facts(void *ctx, struct report_facts *out)
@@ -423,6 +439,7 @@ gather_facts(void *ctx, struct report_facts *out)
 	out->why_away = rconn_error(shift->conn);
 	out->away_at_ms = shift->away_at_ms;
 	out->reload_failed = reload_failed(shift->reload);
+	gather_shut(shift->plan, out);
 }
 
 /* Its warnings tell of name servers, and twice in two seconds while one is away;

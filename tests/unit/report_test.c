@@ -54,6 +54,16 @@ says_what_is(void **state)
 	assert_string_equal(print(), "12 active, 3401 done, 5 failed; Redis "
 				     "up; reload failed: /etc/x:3: no");
 	facts.reload_failed = "";
+	facts.n_shut = 1;
+	facts.shut_service = "erp";
+	facts.why_shut = "it refuses";
+	assert_string_equal(print(), "12 active, 3401 done, 5 failed; Redis "
+				     "up; service erp is shut: it refuses");
+	facts.n_shut = 2;
+	assert_string_equal(print(), "12 active, 3401 done, 5 failed; Redis "
+				     "up; 2 services are shut, among them "
+				     "erp: it refuses");
+	facts.n_shut = 0;
 	/* since a reload; those of before still run */
 	facts.is_idle = true;
 	assert_string_equal(print(),
