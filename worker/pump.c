@@ -162,6 +162,18 @@ log_taken(const struct pump *pump, const struct job *job)
 		  job->made + 1, clock_wall_ms() - job->timestamp_ms);
 }
 
+/* Since a take was sent a stop or a reload may have left no slot at all: what it
+ * brings goes back. true: it does. */
+static bool
+goes_back(struct pump *pump, struct attempt *attempt)
+{
+	if (!pump->is_stopping && pump->set.slots->n_all > 0)
+		return false;
+	attempt_give_back(attempt);
+	roster_move(&pump->roster.ended, attempt);
+	return true;
+}
+
 static void
 begin(struct pump *pump, struct job *job)
 {
@@ -175,12 +187,7 @@ begin(struct pump *pump, struct job *job)
 	attempt = attempt_new(pump->set.env, job);
 	attempt->lock_due_ms = pump->asked_ms + pump->asked_lock_ms;
 	roster_add(&pump->roster, attempt);
-	if (pump->is_stopping) { /* the take was under way */
-		attempt_give_back(attempt);
-		roster_move(&pump->roster.ended, attempt);
-		return;
-	}
-	if (!tick_begin(pump->tick, attempt))
+	if (!goes_back(pump, attempt) && !tick_begin(pump->tick, attempt))
 		attempt_start(attempt);
 }
 
@@ -190,12 +197,8 @@ on_ticked(void *ctx, struct attempt *attempt)
 {
 	struct pump *pump = ctx;
 
-	if (pump->is_stopping) {
-		attempt_give_back(attempt);
-		roster_move(&pump->roster.ended, attempt);
-		return;
-	}
-	attempt_start(attempt);
+	if (!goes_back(pump, attempt))
+		attempt_start(attempt);
 }
 
 static void

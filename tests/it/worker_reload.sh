@@ -206,11 +206,32 @@ conf_d width <<-'END'
 END
 check 'all again' reload ': reloaded concurrency=100 '
 
-# No route, and one again.
+# No route, and one again. A job whose take was under way waits, too.
 cp "$conf" "$stage/whole"
 sed '/^routes/,$d' "$stage/whole" >"$conf"
 rm "$stage/conf.d/map.conf"
+job_taken_late() # ID; Redis keeps whoever comes for it waiting
+{
+	by_hand_now=$(now_ms)
+	{
+		echo multi
+		by_hand_job "$1" crm-invoice-webhook \
+			'{"invoiceId":10,"rawPayload":{}}' 0
+		echo "lpush $queue:wait $1"
+		echo "zadd $queue:marker 0 0"
+		echo 'client pause 4500 write'
+		echo exec
+	} | rcli >/dev/null
+}
+becomes 'the queue is waited for' 10 1 eval \
+	'rcli client list | grep -c cmd=bzpopmin'
+job_taken_late late-one
+becomes 'a take is under way' 2 1 eval \
+	'rcli client list | grep -c "flags=b[A-Za-z]* .*cmd=evalsha"'
 check 'without a route' reload ': reloaded .*routes=0'
+rcli client unpause >/dev/null
+becomes 'what it brings goes back' 10 1 n_lines 'job given back .*job=late-one'
+is 'and waits' "$(states_of late-one)" 'wait '
 invoice idle 8
 becomes 'the manager knows' 5 'no route is configured, no job is taken; Redis up' \
 	status_line
@@ -218,6 +239,7 @@ check 'nothing is taken' fails wait_for 1 fails says 'wait ' states_of idle
 cp "$stage/whole" "$conf"
 check 'with routes again' reload ': reloaded .*routes=2'
 becomes 'it is' 10 'completed ' states_of idle
+becomes 'both are' 10 'completed ' states_of late-one
 
 # Again and again under load.
 mock_script '{"path":"/erp/*","answers":[{"delay_ms":30,"apply":true,"times":0}]}'
