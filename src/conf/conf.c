@@ -191,6 +191,9 @@ read_file(const struct reader *reader)
 		buf_fini(&text);
 		return HS_IO;
 	}
+	/* some editors begin with a byte order mark, which nobody sees */
+	if (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
+		memset(text.data, ' ', 3);
 	if (!scan_text(buf_span(&text), reader->path, reader->folder,
 		       reader->findings)) {
 		buf_fini(&text);

@@ -402,6 +402,19 @@ a_closed_file_is_opened_with_chmod(void **state)
 			       "user: chmod 644 "));
 }
 
+static void
+a_byte_order_mark_is_no_error(void **state)
+{
+	(void)state;
+	struct conf *conf;
+	put_conf("\xef\xbb\xbfworker = { concurrency = 7; };\n");
+	assert_int_equal(load_as(CONF_ROLE_CHECK, NULL, 0, &conf), HS_OK);
+	assert_int_equal(conf->worker.concurrency, 7);
+	conf_unref(conf);
+	put_conf("\xef\xbb"); /* half of one is */
+	assert_int_not_equal(load_as(CONF_ROLE_CHECK, NULL, 0, &conf), HS_OK);
+}
+
 /* ---- precedence and merging ---- */
 
 static void
@@ -1467,6 +1480,7 @@ main(void)
 		CASE(loads_nothing),
 		CASE(needs_the_main_file),
 		CASE(a_closed_file_is_opened_with_chmod),
+		CASE(a_byte_order_mark_is_no_error),
 		CASE(later_wins),
 		CASE(merges_key_by_key),
 		CASE(reads_includes),
