@@ -213,6 +213,8 @@ bad_programs_are_refused_with_their_line(void **state)
 	is_refused("nope", "nope/0 is not defined at line 1");
 	is_refused("{ a: 1,\n  b: nope }", "at line 2");
 	is_refused("", "empty");
+	/* which jq itself would take for the identity */
+	is_refused("def f: 1;", "syntax error");
 	is_refused(" \n# only a remark\n", "empty");
 	is_refused("import \"x\" as x; .", "import");
 	is_refused(" # a\n include \"x\"; .", "include");
