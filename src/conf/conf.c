@@ -540,6 +540,18 @@ is_same_password(const struct change *change)
 	return span_equal(buf_span(&a->value), buf_span(&b->value));
 }
 
+/* A text goes without the quotes it has in a file: a log puts its own. */
+static void
+tell_change(const struct change *change, const char *name, const char *value,
+	    const char *origin)
+{
+	size_t len = strlen(value);
+	bool is_quoted = len >= 2 && value[0] == '"' && value[len - 1] == '"';
+	char *bare = is_quoted ? xstrndup(value + 1, len - 2) : xstrdup(value);
+	change->fn(change->ctx, name, bare, origin, false);
+	free(bare);
+}
+
 static void
 on_value(void *ctx, const char *name, const char *value, const char *origin,
 	 bool is_reloadable)
@@ -555,7 +567,7 @@ on_value(void *ctx, const char *name, const char *value, const char *origin,
 		setting_show(old, &text);
 	if (strcmp(buf_text(&text), value) != 0 ||
 	    (strcmp(name, "redis.password") == 0 && !is_same_password(change)))
-		change->fn(change->ctx, name, value, origin, false);
+		tell_change(change, name, value, origin);
 	buf_fini(&text);
 }
 

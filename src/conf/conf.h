@@ -161,8 +161,8 @@ typedef void (*conf_value_fn)(void *ctx, const char *name, const char *value,
 			      const char *origin, bool is_reloadable);
 void conf_each(const struct conf *conf, conf_value_fn fn, void *ctx);
 /* After a reload: the values that differ from those of the running
- * configuration but need a restart; an empty value: it has none any more. Only
- * such as the running one's role reads. */
+ * configuration but need a restart, a text without quotes; an empty value: it
+ * has none any more. Only such as the running one's role reads. */
 void conf_each_fixed_change(const struct conf *running,
 			    const struct conf *fresh, conf_value_fn fn,
 			    void *ctx);

@@ -78,7 +78,7 @@ check 'the next good one' reload ': reloaded' <<-'END'
 	redis = { connect_timeout = "400ms"; };
 END
 check 'names what needs a restart' grep -q \
-	'needs a restart option=redis.connect_timeout value=.*400ms' \
+	'needs a restart option=redis.connect_timeout value="400ms" ' \
 	"$stage/responder.log"
 becomes 'and mends the status line' 5 \
 	"$listening; 2 accepted, 16 refused; Redis up" status_line

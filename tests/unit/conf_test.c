@@ -1319,8 +1319,8 @@ names_what_needs_a_restart(void **state)
 		 "queue = { prefix = \"other\"; };\n");
 	struct conf *fresh = load();
 	conf_each_fixed_change(running, fresh, on_change, &changes);
-	assert_string_equal(buf_text(&changes), "queue.prefix=\"other\" "
-						"worker.name=\"n\" ");
+	assert_string_equal(buf_text(&changes), "queue.prefix=other "
+						"worker.name=n ");
 	conf_unref(running);
 	conf_unref(fresh);
 	buf_fini(&changes);
@@ -1358,10 +1358,10 @@ names_what_is_gone_and_what_is_behind_a_name(void **state)
 		       "responder.listen= ");
 	assert_changes(CONF_ROLE_RESPONDER, "",
 		       "responder = { listen = \"unix:/run/x\"; };\n",
-		       "responder.listen=\"unix:/run/x\" ");
+		       "responder.listen=unix:/run/x ");
 	assert_changes(CONF_ROLE_WORKER,
 		       "redis = { password = \"secret:plain\"; };\n", NULL,
-		       "redis.password=\"secret:plain\" ");
+		       "redis.password=secret:plain ");
 }
 
 /* What the other program reads is no business of this one. */
@@ -1377,13 +1377,13 @@ names_what_is_its_own(void **state)
 		"10; };\n";
 	(void)state;
 	assert_changes(CONF_ROLE_RESPONDER, "", text,
-		       "redis.connect_timeout=\"9s\" "
-		       "queue.prefix=\"hooks\" "
-		       "responder.listen=\"unix:/run/x\" ");
+		       "redis.connect_timeout=9s "
+		       "queue.prefix=hooks "
+		       "responder.listen=unix:/run/x ");
 	assert_changes(CONF_ROLE_WORKER, "", text,
-		       "redis.connect_timeout=\"9s\" "
-		       "redis.command_timeout=\"9s\" queue.name=\"other\" "
-		       "queue.prefix=\"hooks\" worker.name=\"n\" "
+		       "redis.connect_timeout=9s "
+		       "redis.command_timeout=9s queue.name=other "
+		       "queue.prefix=hooks worker.name=n "
 		       "worker.queues=[ \"other\" ] ");
 }
 
