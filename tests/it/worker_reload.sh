@@ -148,9 +148,13 @@ invoice denied 5
 becomes 'a service refuses us' 5 'failed ' states_of denied
 invoice shut 6
 becomes 'the gate is shut' 5 'delayed ' states_of shut
+check 'and the manager knows' wait_for 5 eval \
+	'status_line | grep -q "up; service erp is shut: it refuses our credentials"'
 check 'after a reload' reload ': reloaded '
 invoice open 7
 becomes 'it is tried' 5 'completed ' states_of open
+check 'and the manager hears of no gate' wait_for 5 eval \
+	'status_line | grep -q "; Redis up\$"'
 
 # A longer time for locks: those that are out do not last as long.
 conf_d lock <<-'END'
