@@ -113,6 +113,9 @@ guide_redis(const struct conf_redis *redis, const char *why, struct buf *out)
 	else if (strstr(why, "not known"))
 		buf_notef(out, "no host has that name: is redis.url or "
 			       "redis.host (REDIS_HOST) right?");
+	else if (strstr(why, "emporary failure in name"))
+		buf_notef(out, "no name server answers: is the network up, and "
+			       "redis.url or redis.host (REDIS_HOST) right?");
 	else if (begins(why, "Protocol error"))
 		buf_notef(out, "what answers there is no Redis, or one that "
 			       "wants TLS: is the port right?");

@@ -59,6 +59,7 @@ test_redis(void **state)
 		{ "nodename nor servname provided, or not known",
 		  "no host has that name" },
 		{ "Name or service not known", "REDIS_HOST" },
+		{ "Temporary failure in name resolution", "name server" },
 		{ "Protocol error, got \"H\"", "TLS" },
 		{ "no connection in time", "firewall" },
 		{ "no answer in time", "firewall" },
