@@ -25,6 +25,7 @@
 #include "ctl/guide.h"
 #include "ctl/show.h"
 #include "ctl/sibling.h"
+#include "ctl/vault.h"
 
 enum maps {
 	MAPS_OK,
@@ -190,6 +191,14 @@ check_readers(const struct conf *conf, struct check *check)
 	free(folder);
 }
 
+/* ---- do the units start? ---- */
+
+static void
+on_vault(void *ctx, const char *text)
+{
+	on_finding(ctx, CONF_ERROR, text);
+}
+
 /* ---- the answer ---- */
 
 static size_t
@@ -265,6 +274,7 @@ ctl_check(const struct cmd_line *line)
 	if (check.is_json)
 		fputs("{\"findings\":[", stdout);
 	bool is_good = conf_load(&source, on_finding, &check, &conf) == HS_OK;
+	vault_judge_ours(line->conf_path, on_vault, &check);
 	if (is_good) {
 		maps = check_maps(line, conf, &check);
 		check_readers(conf, &check);

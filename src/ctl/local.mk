@@ -33,6 +33,7 @@ src_ctl_libctl_a_SOURCES = \
 	%D%/session.c %D%/session.h \
 	%D%/show.c %D%/show.h \
 	%D%/sibling.c %D%/sibling.h \
+	%D%/vault.c %D%/vault.h \
 	%D%/verbs.c \
 	%D%/view.c %D%/view.h \
 	%D%/visit.c %D%/visit.h \
@@ -50,7 +51,8 @@ ctl_tests = \
 	tests/unit/grid_test \
 	tests/unit/guide_test \
 	tests/unit/progress_test \
-	tests/unit/show_test
+	tests/unit/show_test \
+	tests/unit/vault_test
 check_PROGRAMS += $(ctl_tests)
 TESTS += $(ctl_tests)
 ctl_test_libs = $(hooksync_LDADD) $(CMOCKA_LIBS)
@@ -68,6 +70,8 @@ tests_unit_progress_test_SOURCES = tests/unit/progress_test.c
 tests_unit_progress_test_LDADD = $(ctl_test_libs)
 tests_unit_show_test_SOURCES = tests/unit/show_test.c
 tests_unit_show_test_LDADD = $(ctl_test_libs)
+tests_unit_vault_test_SOURCES = tests/unit/vault_test.c
+tests_unit_vault_test_LDADD = $(ctl_test_libs)
 endif
 
 check_PROGRAMS += tests/lib/json_at

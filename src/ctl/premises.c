@@ -25,6 +25,7 @@
 #include "ctl/fcgi_client.h"
 #include "ctl/guide.h"
 #include "ctl/session.h"
+#include "ctl/vault.h"
 
 #define SOCKET_PATH RUNSTATEDIR "/hooksync/fcgi.sock"
 #define SOCKET_WANTED \
@@ -117,6 +118,12 @@ on_finding(void *ctx, enum conf_severity severity, const char *text)
 	    xstrdup(text), xstrdup("hooksync check tells all of them"));
 }
 
+static void
+on_vault(void *ctx, const char *text)
+{
+	on_finding(ctx, CONF_ERROR, text);
+}
+
 void
 premises_look_at_settings(struct premises *premises,
 			  const struct cmd_line *line)
@@ -130,8 +137,13 @@ premises_look_at_settings(struct premises *premises,
 	struct reading reading = { .premises = premises };
 	struct conf *conf = NULL;
 
+	vault_judge_ours(line->conf_path, on_vault, &reading);
 	if (conf_load(&source, on_finding, &reading, &conf) != HS_OK)
 		return;
+	if (reading.n_errors > 0) {
+		conf_unref(conf);
+		return;
+	}
 	if (!conf->endpoints[0] && !conf->routes[0])
 		add(premises, "settings", "settings", DIAGNOSIS_INFO,
 		    xstrdup("no endpoint yet, so no webhook is accepted"),
