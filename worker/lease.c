@@ -26,8 +26,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "worker/bell.h"
-
-#define STORM_MS 10000
+#include "worker/refusal.h"
 
 struct lease {
 	struct event *timer;
@@ -61,16 +60,13 @@ on_extended(void *ctx, enum hs_err err, const char *text,
 	    const struct span *lost, size_t n_lost)
 {
 	struct lease *lease = ctx;
-	unsigned n_suppressed;
 
 	lease->is_asking = false;
 	if (err) {
-		if (err != HS_UNAVAILABLE &&
-		    log_storm_ok(&lease->storm, STORM_MS, &n_suppressed))
-			log_event(LOG_LEVEL_WARN, MESSAGE_REDIS_REFUSES,
-				  "cannot renew locks queue=%s reason=\"%s\"",
-				  lease->roster->name,
-				  text && *text ? text : hs_err_text(err));
+		if (err != HS_UNAVAILABLE)
+			refusal_log(LOG_LEVEL_WARN, &lease->storm,
+				    "cannot renew locks", lease->roster->name,
+				    0, err, text);
 		return;
 	}
 	for (size_t i = 0; i < n_lost; i++) {

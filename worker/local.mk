@@ -13,6 +13,7 @@ libworker_a_SOURCES = \
 	%D%/plan.c %D%/plan.h \
 	%D%/pump.c %D%/pump.h \
 	%D%/quote.c %D%/quote.h \
+	%D%/refusal.c %D%/refusal.h \
 	%D%/rehearsal.c %D%/rehearsal.h \
 	%D%/reload.c %D%/reload.h \
 	%D%/report.c %D%/report.h \
@@ -39,6 +40,7 @@ worker_tests = \
 	tests/unit/outcome_test \
 	tests/unit/plan_test \
 	tests/unit/quote_test \
+	tests/unit/refusal_test \
 	tests/unit/report_test \
 	tests/unit/roster_test \
 	tests/unit/stats_test
@@ -55,6 +57,8 @@ tests_unit_outcome_test_SOURCES = tests/unit/outcome_test.c
 tests_unit_outcome_test_LDADD = $(worker_test_libs)
 tests_unit_plan_test_SOURCES = tests/unit/plan_test.c
 tests_unit_plan_test_LDADD = $(worker_test_libs)
+tests_unit_refusal_test_SOURCES = tests/unit/refusal_test.c
+tests_unit_refusal_test_LDADD = $(worker_test_libs)
 tests_unit_report_test_SOURCES = tests/unit/report_test.c
 tests_unit_report_test_LDADD = $(worker_test_libs)
 tests_unit_quote_test_SOURCES = tests/unit/quote_test.c

@@ -34,6 +34,7 @@
 #include "worker/pump.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +46,7 @@
 #include "worker/bell.h"
 #include "worker/lease.h"
 #include "worker/quote.h"
+#include "worker/refusal.h"
 #include "worker/settle.h"
 #include "worker/tick.h"
 
@@ -52,8 +54,7 @@
 #define LIMITED_MAX_MS 30000 /* BullMQ's maximumRateLimitDelay */
 #define TIMER_MAX_MS 10000   /* BullMQ's cap of a block */
 #define WAIT_MIN_MS 10       /* a shorter one is not worth a command */
-#define STORM_MS 10000
-#define PRO_MS 60000 /* between looks at a queue that is not for us */
+#define PRO_MS 60000         /* between looks at a queue that is not for us */
 #define CLIENT_NAME_BYTES 1024
 
 struct pump {
@@ -87,6 +88,8 @@ struct pump {
 	int64_t due_at_ms; /* wall time of the next delayed job; 0: unknown */
 	uint64_t n_told_seen;
 	struct log_storm storm;
+	char refused
+		[REFUSAL_REASON_BYTES]; /* the last take: why; "": it was not */
 };
 
 /* ---- timers ---- */
@@ -137,17 +140,20 @@ on_due(evutil_socket_t fd, short what, void *ctx)
 static void
 trouble(struct pump *pump, const char *what, enum hs_err err, const char *text)
 {
-	unsigned n_suppressed;
-
 	/* a lost connection is rconn's to report */
-	if (err == HS_UNAVAILABLE)
+	if (err != HS_UNAVAILABLE)
+		refusal_log(LOG_LEVEL_ERROR, &pump->storm, what,
+			    pump->set.queue, 0, err, text);
+}
+
+/* No job will be taken until Redis thinks otherwise. */
+static void
+note_refusal(struct pump *pump, enum hs_err err, const char *text)
+{
+	if (err == HS_UNAVAILABLE || err == HS_TIMEOUT)
 		return;
-	if (log_storm_ok(&pump->storm, STORM_MS, &n_suppressed))
-		log_event(LOG_LEVEL_ERROR, MESSAGE_REDIS_REFUSES,
-			  "%s queue=%s reason=\"%s\" suppressed=%u", what,
-			  pump->set.queue,
-			  text && *text ? text : hs_err_text(err),
-			  n_suppressed);
+	snprintf(pump->refused, sizeof(pump->refused), "%s",
+		 text && *text ? text : hs_err_text(err));
 }
 
 static void
@@ -213,10 +219,12 @@ on_taken(void *ctx, enum hs_err err, const char *text,
 	roster_slots_free(pump->set.slots, n_asked);
 	if (err) {
 		trouble(pump, "cannot take jobs", err, text);
+		note_refusal(pump, err, text);
 		if (err != HS_UNAVAILABLE)
 			rest(pump, REST_MS);
 		return;
 	}
+	pump->refused[0] = '\0';
 	pump->is_busy = result->is_busy;
 	pump->due_at_ms = result->next_due_ms;
 	pump->set.slots->n_used += result->n;
@@ -427,15 +435,19 @@ on_settings(void *ctx, enum hs_err err, const char *text,
 		return;
 	if (err) {
 		trouble(pump, "cannot read the queue's settings", err, text);
+		if (!pump->is_known)
+			note_refusal(pump, err, text);
 		if (err != HS_UNAVAILABLE)
 			rest(pump, REST_MS);
 		return;
 	}
 	set_standing(pump, settings);
-	if (pump->is_pro)
+	if (pump->is_pro) {
+		pump->refused[0] = '\0'; /* none is wanted */
 		rest(pump, PRO_MS);
-	else
+	} else {
 		check_stalled(pump);
+	}
 }
 
 /* At the queue's settings; then, if it is for us, for stalled jobs. */
@@ -695,6 +707,12 @@ struct settle_counts
 pump_counts(const struct pump *pump)
 {
 	return settle_counts(pump->settle);
+}
+
+const char *
+pump_refused(const struct pump *pump)
+{
+	return pump->is_stopping ? "" : pump->refused;
 }
 
 struct queue *

@@ -65,6 +65,8 @@ size_t pump_n_held(const struct pump *pump);
 size_t pump_n_slots(const struct pump *pump);
 size_t pump_n_active(const struct pump *pump);
 struct settle_counts pump_counts(const struct pump *pump);
+/* Why Redis refused the last take, as it said; "": it did not. */
+const char *pump_refused(const struct pump *pump);
 struct queue *pump_queue(const struct pump *pump);
 
 /* What a watchdog should know: by when (monotonic ms) there must be an answer to

@@ -75,7 +75,10 @@ report_print(const struct report_facts *facts, char *out, size_t out_len)
 		snprintf(work, sizeof(work),
 			 "%zu active, %" PRIu64 " done, %" PRIu64 " failed",
 			 facts->n_active, facts->n_done, facts->n_failed);
-	if (facts->is_up) {
+	if (facts->is_up && facts->refused[0]) {
+		snprintf(redis, sizeof(redis), "refuses our commands: %s",
+			 facts->refused);
+	} else if (facts->is_up) {
 		snprintf(redis, sizeof(redis), "up");
 	} else {
 		print_time(facts->away_at_ms, when, sizeof(when));
@@ -91,7 +94,9 @@ report_print(const struct report_facts *facts, char *out, size_t out_len)
 static void
 tell(struct report *report)
 {
-	struct report_facts facts = { .why_away = "", .reload_failed = "" };
+	struct report_facts facts = { .why_away = "",
+				      .refused = "",
+				      .reload_failed = "" };
 	char line[LINE_BYTES];
 
 	report->fn(report->ctx, &facts);

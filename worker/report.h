@@ -4,6 +4,7 @@
  *
  *	12 active, 3401 done, 5 failed; Redis up
  *	0 active, 3401 done, 5 failed; Redis away since 12:03:07: Connection refused
+ *	0 active, 3401 done, 5 failed; Redis refuses our commands: NOPERM ...
  *	stopping, 12 jobs under way; Redis up
  *	0 active, 0 done, 0 failed; Redis up; reload failed: FILE:LINE: ...
  *	0 active, 3401 done, 5 failed; Redis up; service erp is shut: it refuses ...
@@ -23,8 +24,10 @@ struct report_facts {
 	uint64_t n_done;
 	uint64_t n_failed;
 	bool is_stopping;
-	bool is_idle;              /* no route: nothing is taken */
-	bool is_up;                /* Redis */
+	bool is_idle;        /* no route: nothing is taken */
+	bool is_up;          /* Redis */
+	const char *refused; /* Redis is up and refuses what a take needs: as it
+	                        says; borrowed for the call; "": it does not */
 	const char *why_away;      /* borrowed for the call */
 	int64_t away_at_ms;        /* wall time: since when */
 	const char *reload_failed; /* borrowed for the call; "": it did not */

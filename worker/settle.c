@@ -26,11 +26,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "worker/quote.h"
+#include "worker/refusal.h"
 
 #define RETRY_MS 1000  /* after a refusal; BullMQ waits 15 s */
 #define REFUSED_MAX 60 /* repeats of a refused call: about a minute */
-#define STORM_MS 10000
-#define MAX_CALLS 2 /* under way; the next batch gathers meanwhile */
+#define MAX_CALLS 2    /* under way; the next batch gathers meanwhile */
 
 struct settle {
 	struct roster *roster;
@@ -318,18 +318,13 @@ on_failure(struct settle *settle, struct batch *batch, enum hs_err err,
 	   const char *text)
 {
 	const bool is_refused = err != HS_UNAVAILABLE && err != HS_TIMEOUT;
-	unsigned n_suppressed;
 
 	if (is_refused) {
 		settle->retry_due_ms = clock_mono_ms() + RETRY_MS;
 		settle->n_refused++;
-		if (log_storm_ok(&settle->storm, STORM_MS, &n_suppressed))
-			log_event(LOG_LEVEL_ERROR, MESSAGE_REDIS_REFUSES,
-				  "cannot finish jobs queue=%s n=%zu "
-				  "reason=\"%s\" suppressed=%u",
-				  settle->roster->name, batch->n,
-				  text && *text ? text : hs_err_text(err),
-				  n_suppressed);
+		refusal_log(LOG_LEVEL_ERROR, &settle->storm,
+			    "cannot finish jobs", settle->roster->name,
+			    batch->n, err, text);
 	}
 	for (size_t i = 0; i < batch->n; i++) {
 		struct attempt *attempt = batch->attempts[i];

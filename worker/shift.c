@@ -429,6 +429,8 @@ gather_facts(void *ctx, struct report_facts *out)
 		const struct settle_counts counts =
 			pump_counts(shift->pumps[i]);
 
+		if (!out->refused[0] && shift->plan->n_routes > 0)
+			out->refused = pump_refused(shift->pumps[i]);
 		out->n_active += pump_n_active(shift->pumps[i]);
 		out->n_done += counts.n_done;
 		out->n_failed += counts.n_failed;

@@ -25,6 +25,19 @@ stage_redis
 job_add early crm-invoice-webhook '{"invoiceId":1,"rawPayload":{"number":"1"}}'
 becomes 'Redis comes, and it works' 10 'completed ' states_of early
 is 'it is the same process' "$pid_worker" "$job"
+
+# Redis answers, and its answer is no.
+rcli acl setuser default -evalsha >/dev/null
+check 'a user who may not: its status says so' wait_for 15 eval \
+	'status_line | grep -q "; Redis refuses our commands: NOPERM "'
+check 'and its log what to do' grep -q \
+	'cannot take jobs .*reason="NOPERM .*remedy=".*redis\.acl' \
+	"$stage/worker.log"
+is 'nothing was held back, nothing is said of it' \
+	"$(grep -c suppressed=0 "$stage/worker.log")" 0
+rcli acl setuser default +evalsha >/dev/null
+check 'it may again, and the status says that' wait_for 15 eval \
+	'status_line | grep -q "; Redis up\$"'
 stage_stop worker
 is 'SIGTERM ends it' $? 0
 

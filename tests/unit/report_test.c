@@ -43,10 +43,15 @@ says_what_is(void **state)
 		.n_failed = 5,
 		.is_up = true,
 		.why_away = "",
+		.refused = "",
 		.reload_failed = "",
 	};
 	assert_string_equal(print(),
 			    "12 active, 3401 done, 5 failed; Redis up");
+	facts.refused = "NOPERM no";
+	assert_string_equal(print(), "12 active, 3401 done, 5 failed; Redis "
+				     "refuses our commands: NOPERM no");
+	facts.refused = "";
 	facts.is_stopping = true;
 	assert_string_equal(print(), "stopping, 12 jobs under way; Redis up");
 	facts.is_stopping = false;
@@ -100,6 +105,7 @@ long_words_are_cut(void **state)
 	memset(words, 'x', sizeof(words) - 1);
 	words[sizeof(words) - 1] = '\0';
 	facts = (struct report_facts){ .why_away = words,
+				       .refused = words,
 				       .reload_failed = words };
 	assert_int_equal(strlen(print()), sizeof(line) - 1);
 }
@@ -139,7 +145,9 @@ tells_once_a_second_and_the_last(void **state)
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)),
 			 0);
 	setenv("NOTIFY_SOCKET", address.sun_path, 1);
-	facts = (struct report_facts){ .why_away = "", .reload_failed = "" };
+	facts = (struct report_facts){ .why_away = "",
+				       .refused = "",
+				       .reload_failed = "" };
 	report = report_new(base, gather, NULL);
 	begun_ms = clock_mono_ms();
 	for (int i = 0; i < 1000; i++) {
