@@ -14,14 +14,18 @@
 #include "conf/secret.h"
 
 #include <ctype.h>
+#include <pwd.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/bounds.h"
 #include "base/err.h"
 #include "base/file.h"
 
 #define INSTALLED_FOLDER SYSCONFDIR "/hooksync"
+#define GROUP "hooksync"
 
 enum {
 	NAME_BYTES = 64,
@@ -85,20 +89,37 @@ check_mode(const char *path, struct buf *why)
 	return HS_INVALID;
 }
 
+static void
+say_closed(const char *path, struct buf *why)
+{
+	const struct passwd *user = getpwuid(geteuid());
+	char *folder = file_folder(path);
+
+	buf_notef(why,
+		  "%s is in a folder that this user may not enter: ", path);
+	if (user && strcmp(user->pw_name, GROUP) == 0)
+		buf_notef(why, "chgrp " GROUP " %s && chmod 750 %s", folder,
+			  folder);
+	else
+		buf_notef(why,
+			  "adduser %s " GROUP ", and then start anew what runs "
+			  "as that user (with mod_fcgid: Apache)",
+			  user ? user->pw_name : "USER");
+	free(folder);
+}
+
 /* Either the folder is closed to this user, or the file is. */
 static void
 say_denied(const char *path, struct buf *why)
 {
 	struct stat st;
 	if (stat(path, &st) != 0)
-		buf_notef(why,
-			  "%s is in a folder that this user may not enter; "
-			  "root may, and the group of the folder",
-			  path);
+		say_closed(path, why);
 	else
 		buf_notef(why,
-			  "%s cannot be read by this user: chgrp hooksync %s "
-			  "&& chmod 640 %s, and the user must be in that group",
+			  "%s cannot be read by this user: chgrp " GROUP
+			  " %s && chmod 640 %s, and the user must be in that "
+			  "group",
 			  path, path, path);
 }
 
