@@ -172,6 +172,12 @@ log_level_parse(const char *text, enum log_level *out)
 }
 
 bool
+log_is_in_journal(void)
+{
+	return to_journal;
+}
+
+bool
 log_is_on(enum log_level level)
 {
 	return (int)level >= lowest_level;

@@ -40,6 +40,9 @@ void log_set_level(enum log_level lowest);
 enum hs_err log_level_parse(const char *text,
 			    enum log_level *out) HS_MUST_CHECK;
 bool log_is_on(enum log_level level);
+/* Is standard error the journal? Then a line that a program writes there itself
+ * should begin with "<3>" (error) or "<4>" (warning): sd-daemon(3). */
+bool log_is_in_journal(void);
 
 void log_at(enum log_level level, const char *fmt, ...) HS_PRINTF(2, 3);
 #define log_debug(...) log_at(LOG_LEVEL_DEBUG, __VA_ARGS__)

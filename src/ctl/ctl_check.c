@@ -18,6 +18,7 @@
 #include "base/bounds.h"
 #include "base/doc.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/num.h"
 #include "conf/table.h"
 #include "ctl/ctl.h"
@@ -59,6 +60,9 @@ on_finding(void *ctx, enum conf_severity severity, const char *text)
 	else
 		check->n_errors++;
 	if (!check->is_json) {
+		/* a reload asks us; journalctl -p err shall find the answer */
+		if (log_is_in_journal())
+			fputs(is_warning ? "<4>" : "<3>", stderr);
 		fprintf(stderr, "%s: ", is_warning ? "warning" : "error");
 		show_text(stderr, span_text(text));
 		fputc('\n', stderr);

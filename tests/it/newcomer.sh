@@ -43,6 +43,16 @@ echo 'endpoints = { crm = { pth = "/x"; }; };' >"$stage/conf.d/typo.conf"
 ends_with 78 check
 moans 'typo.conf:1: endpoints.crm.pth: '
 moans 'did you mean endpoints.crm.path?'
+# where standard error is the journal, each line has its priority
+: >"$stage/moaned"
+JOURNAL_STREAM=$(stat -c %d:%i "$stage/moaned")
+export JOURNAL_STREAM
+ends_with 78 check
+moans '<3>error: '
+is 'no line is without' "$(grep -vc '^<[34]>' "$stage/moaned")" 0
+ends_with 78 check --json
+is 'and JSON is as ever' "$(json_at /findings/0/severity)" error
+unset JOURNAL_STREAM
 rm "$stage/conf.d/typo.conf"
 
 # ---- secrets that are none ----
