@@ -11,6 +11,7 @@
 #include "conf/conf.h"
 
 #include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -184,10 +185,13 @@ read_file(const struct reader *reader)
 		return HS_IO;
 	}
 	if (err != HS_OK) {
+		const int why = errno;
 		finding_error(reader->findings, reader->path, NULL,
 			      err == HS_TOO_BIG ? "is over 1 MiB (%s)"
 						: "cannot be read: %s",
-			      hs_err_text(err));
+			      err == HS_IO && why == EISDIR
+				      ? "it is a folder, not a file"
+				      : hs_err_text(err));
 		buf_fini(&text);
 		return HS_IO;
 	}

@@ -54,6 +54,8 @@ ends_with 78 check --json
 is 'and JSON is as ever' "$(json_at /findings/0/severity)" error
 unset JOURNAL_STREAM
 rm "$stage/conf.d/typo.conf"
+ends_with 78 check -c "$stage"
+moans "$stage: cannot be read: it is a folder, not a file"
 
 # ---- secrets that are none ----
 
