@@ -311,6 +311,20 @@ stats_start(struct stats *stats, struct session *session)
 		session_end(session, err, NULL);
 }
 
+/* Who mistyped a name sees nothing but zeros. */
+static void
+complain_of_stranger(const struct stats *stats)
+{
+	int64_t n = stats->settings.max_events;
+
+	for (int k = 0; k < JOB_N_STATES; k++)
+		n += stats->counts.n[k];
+	if (n == 0 && stats->settings.version[0] == '\0')
+		ctl_complain("nobody has opened a queue \"%s\" yet: is that "
+			     "its name?",
+			     stats->queue);
+}
+
 static int
 stats_run(struct session *session, const char **queues,
 	  const struct cmd_line *line)
@@ -329,6 +343,8 @@ stats_run(struct session *session, const char **queues,
 		stats_print_json(stats, n, clock_wall_ms());
 	else if (code == CTL_OK)
 		stats_print(stats, n, clock_wall_ms());
+	if (code == CTL_OK && line->queue)
+		complain_of_stranger(&stats[0]);
 	free(stats);
 	return code;
 }

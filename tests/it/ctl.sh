@@ -203,6 +203,10 @@ rcli hset bull:sync:meta paused 1 >/dev/null
 ends_with 0 stats
 says 'sync (paused)'
 rcli hdel bull:sync:meta paused >/dev/null
+ends_with 0 stats --queue typo
+moans 'nobody has opened a queue "typo" yet'
+ends_with 0 stats --queue sync
+is 'a queue with jobs is not asked about' "$(cat "$stage/moaned")" ''
 ends_with 0 stats --queue other --json
 is 'another queue' "$(json_at /0/queue) $(json_at /0/counts/failed)" 'other 0'
 rcli set bull:broken:wait text >/dev/null
