@@ -42,7 +42,7 @@ struct ward { /* one visit of the doctor */
 	const struct conf *conf;
 	const struct cmd_line *line;
 	struct premises *before; /* Redis on a webhook's way: the settings */
-	struct premises *behind; /* the socket, the responder */
+	struct premises *behind; /* the socket, the responder, workers */
 	struct server server;
 	int64_t n_of[DIAGNOSIS_ERROR + 1];
 	int64_t n_repairable; /* findings */
@@ -603,8 +603,10 @@ visit_installation(struct ward *ward)
 	if (!ward->session) {
 		code = visit_without_redis(ward, buf_text(&why));
 	} else {
-		if (!ward->line->queue)
+		if (!ward->line->queue) {
 			premises_look_at_door(ward->behind, ward->conf, true);
+			premises_look_at_workers(ward->behind, ward->line);
+		}
 		code = visit_queues(ward, queues);
 	}
 	session_close(ward->session);

@@ -50,6 +50,7 @@ ctl_tests = \
 	tests/unit/filter_test \
 	tests/unit/grid_test \
 	tests/unit/guide_test \
+	tests/unit/premises_test \
 	tests/unit/progress_test \
 	tests/unit/show_test \
 	tests/unit/vault_test
@@ -66,6 +67,8 @@ tests_unit_grid_test_SOURCES = tests/unit/grid_test.c
 tests_unit_grid_test_LDADD = $(ctl_test_libs)
 tests_unit_guide_test_SOURCES = tests/unit/guide_test.c
 tests_unit_guide_test_LDADD = $(ctl_test_libs)
+tests_unit_premises_test_SOURCES = tests/unit/premises_test.c
+tests_unit_premises_test_LDADD = $(ctl_test_libs)
 tests_unit_progress_test_SOURCES = tests/unit/progress_test.c
 tests_unit_progress_test_LDADD = $(ctl_test_libs)
 tests_unit_show_test_SOURCES = tests/unit/show_test.c

@@ -25,6 +25,7 @@
 #include "ctl/fcgi_client.h"
 #include "ctl/guide.h"
 #include "ctl/session.h"
+#include "ctl/sibling.h"
 #include "ctl/vault.h"
 
 #define SOCKET_PATH RUNSTATEDIR "/hooksync/fcgi.sock"
@@ -406,4 +407,57 @@ premises_look_at_door(struct premises *premises, const struct conf *conf,
 
 	if (!path || look_at_socket(premises, conf, path))
 		look_at_responder(premises, conf, address, path, is_redis_up);
+}
+
+/* ---- the workers ---- */
+
+/* One that gets no job has no other trace than jobs that wait. */
+void
+premises_add_worker_status(struct premises *premises, struct span lines)
+{
+	static const char words[] = "; Redis refuses our commands: ";
+
+	while (lines.len > 0) {
+		const unsigned char *end = memchr(lines.ptr, '\n', lines.len);
+		const size_t len = end ? (size_t)(end - lines.ptr) : lines.len;
+		char *line = span_dup(span_of(lines.ptr, len));
+		const char *found = line ? strstr(line, words) : NULL;
+
+		if (found)
+			add(premises, "worker", "refused", DIAGNOSIS_ERROR,
+			    xasprintf("it takes no job: Redis refuses its "
+				      "commands: %s",
+				      found + strlen(words)),
+			    xstrdup("journalctl -u 'hooksync-worker*' -p err "
+				    "-n 20 says what to do"));
+		free(line);
+		lines.ptr += end ? len + 1 : len;
+		lines.len -= end ? len + 1 : len;
+	}
+}
+
+void
+premises_look_at_workers(struct premises *premises, const struct cmd_line *line)
+{
+	char *words[] = {
+		xstrdup("/usr/bin/systemctl"),
+		xstrdup("show"),
+		xstrdup("--no-pager"),
+		xstrdup("--property=StatusText"),
+		xstrdup("--value"),
+		xstrdup("hooksync-worker.service"),
+		xstrdup("hooksync-worker@*.service"),
+		NULL,
+	};
+	struct buf statuses;
+	int code = 0;
+
+	buf_init(&statuses, BOUNDS_PARAMS_BYTES);
+	if (!line->conf_path && line->n_flags == 0 &&
+	    access("/run/systemd/system", F_OK) == 0 &&
+	    sibling_run(words, &statuses, &code) == HS_OK && code == 0)
+		premises_add_worker_status(premises, buf_span(&statuses));
+	buf_fini(&statuses);
+	for (size_t i = 0; words[i]; i++)
+		free(words[i]);
 }
