@@ -2,7 +2,7 @@
  * grow_preload: a program that takes memory without end, for the story of the
  * limits. Loaded by LD_PRELOAD into any of ours; on SIGUSR2 it maps and writes
  * one piece after the other, in the handler, until somebody stops it. Its first
- * own word is its last: at four GiB it gives up and exits with 99, which means
+ * own word is its last: at 512 MiB it gives up and exits with 99, which means
  * that no limit held.
  */
 #include <signal.h>
@@ -12,7 +12,7 @@
 
 enum {
 	GROW_PIECE_BYTES = 16 * 1024 * 1024,
-	GROW_PIECES = 256,
+	GROW_PIECES = 32,
 };
 
 static void
