@@ -41,8 +41,11 @@ posted() # PATH OPTION...
 {
 	posted_path=$1
 	shift
+	case "$*" in
+	*"@$stage/signed"*) ;; # the signature's headers say it already
+	*) set -- --header 'Content-Type: application/json' "$@" ;;
+	esac
 	web "$posted_path" --output "$stage/answer" --write-out '%{http_code}' \
-		--header 'Content-Type: application/json' \
 		--data-binary "@$stage/body" "$@"
 }
 
