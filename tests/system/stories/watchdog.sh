@@ -4,6 +4,7 @@
 # callback never comes back. A Redis that is away for long is no reason.
 # wants: hooksync redis-server nginx
 # limit: 300
+# long
 # shellcheck source=tests/system/guest.sh
 . /srv/bed/guest.sh
 story

@@ -4,6 +4,7 @@
 # with spawn-fcgi; over TLS, too. The responder restarts under load.
 # wants: hooksync redis-server nginx
 # limit: 300
+# long
 # shellcheck source=tests/system/guest.sh
 . /srv/bed/guest.sh
 # shellcheck source=tests/lib/deliveries.sh
