@@ -134,8 +134,9 @@ says "error: socket: there is no $fcgi_sock, so the web server finds nobody"
 ends_with 69 doctor -o redis.url=redis://127.0.0.1:1
 tells 'Connection refused; nobody listens there: systemctl start redis-server'
 ends_with 69 doctor -o redis.url=redis://no-such-host.invalid
-# (where no name server can be asked, that is said instead)
-says 'redis.host (REDIS_HOST) right?'
+# where no name server can be asked, nothing better can be said
+check 'it asks whether that is right' grep -qE \
+	'REDIS_HOST\) right\?|is the address right' "$stage/said"
 ends_with 69 -o redis.url=redis://127.0.0.1:1 stats
 moans 'apt install redis-server'
 

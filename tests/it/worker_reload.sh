@@ -230,12 +230,20 @@ job_taken_late() # ID; Redis keeps whoever comes for it waiting
 becomes 'the queue is waited for' 10 1 eval \
 	'rcli client list | grep -c cmd=bzpopmin'
 job_taken_late late-one
-becomes 'a take is under way' 2 1 eval \
-	'rcli client list | grep -c "flags=b[A-Za-z]* .*cmd=evalsha"'
+take_is_under_way()
+{
+	rcli client list | grep -q "flags=b[A-Za-z]* .*cmd=evalsha"
+}
+is_kept_waiting=''
+# (Redis 8 lets who was there before the pause through)
+wait_for 2 take_is_under_way && is_kept_waiting=yes
 check 'without a route' reload ': reloaded .*routes=0'
 rcli client unpause >/dev/null
-becomes 'what it brings goes back' 10 1 n_lines 'job given back .*job=late-one'
-is 'and waits' "$(states_of late-one)" 'wait '
+if [ -n "$is_kept_waiting" ]; then
+	becomes 'what it brings goes back' 10 1 n_lines \
+		'job given back .*job=late-one'
+	is 'and waits' "$(states_of late-one)" 'wait '
+fi
 invoice idle 8
 becomes 'the manager knows' 5 'no route is configured, no job is taken; Redis up' \
 	status_line
