@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "conf/restart.h"
 
 static void
 on_finding(void *ctx, enum conf_severity severity, const char *text)
@@ -15,28 +16,6 @@ on_finding(void *ctx, enum conf_severity severity, const char *text)
 	       text);
 	if (severity == CONF_ERROR && why->len == 0)
 		buf_notef(why, "%s", text);
-}
-
-static void
-on_fixed(void *ctx, const char *name, const char *value, const char *origin,
-	 bool is_reloadable)
-{
-	(void)ctx;
-	(void)is_reloadable;
-	log_event(LOG_LEVEL_WARN, MESSAGE_RESTART_NEEDED,
-		  "a changed setting needs a restart option=%s value=\"%s\" "
-		  "origin=\"%s\"",
-		  name, value, origin);
-}
-
-static void
-on_stale_secret(void *ctx, const struct secret *secret, const char *path)
-{
-	(void)ctx;
-	log_event(LOG_LEVEL_WARN, MESSAGE_RESTART_NEEDED,
-		  "a changed secret needs a restart: the unit got its copy "
-		  "when it started secret=%s path=\"%s\"",
-		  secret->name, path);
 }
 
 enum hs_err
@@ -52,8 +31,7 @@ reload_conf(const struct conf_source *source, const struct conf *boot,
 			  buf_text(why));
 		return err;
 	}
-	conf_each_fixed_change(boot, *fresh, on_fixed, NULL);
-	conf_each_stale_secret(*fresh, started_at_ms, on_stale_secret, NULL);
+	restart_tell(boot, *fresh, started_at_ms);
 	return HS_OK;
 }
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/notify.h"
+#include "conf/restart.h"
 #include "worker/bell.h"
 
 struct reload {
@@ -32,34 +33,6 @@ end(struct reload *reload)
 		log_event(LOG_LEVEL_ERROR, MESSAGE_RELOAD_FAILED,
 			  "reload failed, nothing was changed reason=\"%s\"",
 			  buf_text(&reload->failed));
-}
-
-static void
-on_fixed_change(void *ctx, const char *name, const char *value,
-		const char *origin, bool is_reloadable)
-{
-	(void)ctx;
-	(void)is_reloadable;
-	if (*value)
-		log_event(
-			LOG_LEVEL_WARN, MESSAGE_RESTART_NEEDED,
-			"needs a restart option=%s value=\"%s\" origin=\"%s\"",
-			name, value, origin);
-	else
-		log_event(LOG_LEVEL_WARN, MESSAGE_RESTART_NEEDED,
-			  "needs a restart option=%s reason=\"it has no value "
-			  "any more\"",
-			  name);
-}
-
-static void
-on_stale_secret(void *ctx, const struct secret *secret, const char *path)
-{
-	(void)ctx;
-	log_event(LOG_LEVEL_WARN, MESSAGE_RESTART_NEEDED,
-		  "needs a restart secret=%s reason=\"%s was changed, but a "
-		  "unit's credentials are those of its start\"",
-		  secret->name, path);
 }
 
 static void
@@ -93,10 +66,7 @@ on_step(evutil_socket_t fd, short what, void *ctx)
 	if (err) {
 		plan_unref(fresh);
 	} else {
-		conf_each_fixed_change(reload->boot, fresh->conf,
-				       on_fixed_change, NULL);
-		conf_each_stale_secret(fresh->conf, reload->boot_at_ms,
-				       on_stale_secret, NULL);
+		restart_tell(reload->boot, fresh->conf, reload->boot_at_ms);
 		reload->fn(reload->ctx, fresh);
 	}
 	end(reload);

@@ -12,6 +12,7 @@ libhooksync_a_SOURCES += \
 	%D%/endpoint.c %D%/endpoint.h \
 	%D%/finding.c %D%/finding.h \
 	%D%/nearest.c %D%/nearest.h \
+	%D%/restart.c %D%/restart.h \
 	%D%/route.c %D%/route.h \
 	%D%/scan.c %D%/scan.h \
 	%D%/secret.c %D%/secret.h \
